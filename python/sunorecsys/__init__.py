@@ -1,0 +1,3 @@
+"""A hybrid music recommender built as SQL tables."""
+
+__version__ = "0.1.0"
