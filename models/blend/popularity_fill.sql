@@ -1,0 +1,135 @@
+with
+
+ranked_candidates as (
+
+    select
+        user_index,
+        song_index,
+        version_index
+    from {{ ref('ranked_candidates') }}
+
+),
+
+excluded_songs as (
+
+    select * from {{ ref('excluded_songs') }}
+
+),
+
+recently_served as (
+
+    select * from {{ ref('recently_served') }}
+
+),
+
+fill_order as (
+
+    select * from {{ ref('fill_order') }}
+
+),
+
+listener_weights as (
+
+    select
+        user_index,
+        quality
+    from {{ ref('listener_weights') }}
+
+),
+
+song_quality as (
+
+    select
+        song_index,
+        quality_score
+    from {{ ref('song_quality') }}
+
+),
+
+candidate_counts as (
+
+    select
+        user_index,
+        count(*) as candidates
+    from ranked_candidates
+    group by user_index
+
+),
+
+excluded_counts as (
+
+    select
+        user_index,
+        count(*) as excluded
+    from excluded_songs
+    group by user_index
+
+),
+
+short_lists as (
+
+    select
+        listener_weights.user_index,
+        listener_weights.quality,
+        coalesce(candidate_counts.candidates, 0) as candidates,
+        {{ var('recommendations_per_listener') }} - candidates as missing,
+        -- every song that is out takes one version with it at most, so that looking
+        -- this deep finds all that are missing
+        missing + candidates + coalesce(excluded_counts.excluded, 0) as depth
+    from listener_weights
+    left join candidate_counts using (user_index)
+    left join excluded_counts using (user_index)
+    where missing > 0
+
+),
+
+fill_songs as (
+
+    select
+        short_lists.*,
+        fill_order.song_index,
+        fill_order.version_index,
+        fill_order.fill_rank
+    from short_lists
+    inner join fill_order
+        on fill_order.version_rank <= short_lists.depth
+
+),
+
+unheard as (
+
+    select *
+    from fill_songs
+    anti join excluded_songs using (user_index, song_index)
+    anti join ranked_candidates using (user_index, version_index)
+
+),
+
+one_version as (
+
+    select
+        unheard.*,
+        recently_served.song_index is not null as is_repeat
+    from unheard
+    left join recently_served using (user_index, song_index)
+    qualify row_number() over (
+        partition by unheard.user_index, unheard.version_index
+        order by is_repeat, unheard.fill_rank
+    ) = 1
+
+)
+
+select
+    one_version.user_index,
+    one_version.song_index,
+    cast(
+        one_version.candidates
+        + row_number() over (
+            partition by one_version.user_index
+            order by one_version.is_repeat, one_version.fill_rank
+        ) as integer
+    ) as recommendation_rank,
+    round(song_quality.quality_score * one_version.quality, 9) as quality_score
+from one_version
+inner join song_quality using (song_index)
+qualify recommendation_rank <= {{ var('recommendations_per_listener') }}

@@ -1,0 +1,1 @@
+{{ neighbor_candidates(ref('content_neighbors'), 'content') }}

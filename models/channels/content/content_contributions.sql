@@ -1,0 +1,1 @@
+{{ neighbor_contributions(ref('content_neighbors'), 'content') }}

@@ -1,0 +1,1 @@
+{{ neighbor_candidates(ref('item_cf_neighbors'), 'item_cf') }}

@@ -1,0 +1,1 @@
+{{ neighbor_contributions(ref('item_cf_neighbors'), 'item_cf') }}

@@ -1,0 +1,1 @@
+{{ neighbor_candidates(ref('prompt_neighbors'), 'prompt') }}

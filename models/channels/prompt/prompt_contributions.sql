@@ -1,0 +1,1 @@
+{{ neighbor_contributions(ref('prompt_neighbors'), 'prompt') }}

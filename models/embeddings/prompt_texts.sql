@@ -1,0 +1,28 @@
+with
+
+catalogue as (
+
+    select
+        song_index,
+        prompt
+    from {{ ref('catalogue') }}
+
+),
+
+-- [Verse 2], (Chorus) and the like say how a song is built, not what it is about
+without_sections as (
+
+    select
+        song_index,
+        trim(
+            regexp_replace(left(prompt, 4000), '\[[^\]]{0,80}\]', ' ', 'g')
+        ) as text
+    from catalogue
+
+)
+
+select
+    song_index,
+    text
+from without_sections
+where regexp_matches(text, '[\pL\pN]')

@@ -1,0 +1,74 @@
+with
+
+listens as (
+
+    select
+        song_index,
+        occurred_at,
+        weight,
+        type_weight
+    from {{ ref('listens') }}
+    where is_counted
+
+),
+
+catalogue as (
+
+    select
+        song_index,
+        song_id,
+        play_count,
+        upvote_count,
+        comment_count
+    from {{ ref('catalogue') }}
+
+),
+
+build_clock as (
+
+    select as_of from {{ ref('build_clock') }}
+
+),
+
+decayed as (
+
+    select
+        listens.song_index,
+        -- whole days and decimals, because parallel sums of doubles differ from run to run
+        sum(
+            cast(
+                listens.type_weight
+                * log2(1 + listens.weight)
+                * case
+                    -- what has no time does not age
+                    when listens.occurred_at = timestamp '1970-01-01' then 1
+                    else pow(
+                        0.5,
+                        date_diff('day', listens.occurred_at, build_clock.as_of)
+                        / {{ var('popularity_half_life_days') }}
+                    )
+                end as decimal(18, 9)
+            )
+        ) as popularity_score
+    from listens
+    cross join build_clock
+    group by listens.song_index
+
+)
+
+select
+    catalogue.song_index,
+    round(greatest(coalesce(decayed.popularity_score, 0), 0), 6)::double
+        as popularity_score,
+    cast(
+        row_number() over (
+            order by
+                popularity_score desc,
+                coalesce(catalogue.play_count, 0)
+                + coalesce(catalogue.upvote_count, 0)
+                + coalesce(catalogue.comment_count, 0) desc,
+                catalogue.song_id
+        ) as integer
+    ) as popularity_rank
+from catalogue
+left join decayed using (song_index)

@@ -1,0 +1,70 @@
+"""Where a project keeps its files."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sunorecsys.errors import SunorecsysError
+
+VARIABLE = "SUNORECSYS_PROJECT_DIR"
+
+
+def _is_project(folder: Path) -> bool:
+    settings = folder / "dbt_project.yml"
+    if not settings.is_file():
+        return False
+    lines = settings.read_text(encoding="utf-8", errors="replace").splitlines()
+    return any(line.split("#")[0].strip() == "name: sunorecsys" for line in lines)
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder that holds ``dbt_project.yml``, and the folders beside it."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, path: Path | None = None) -> "Project":
+        """Return the project at ``path``, at SUNORECSYS_PROJECT_DIR or above here.
+
+        Raises:
+            SunorecsysError: no project lies there.
+        """
+        named = path or os.environ.get(VARIABLE)
+        if named:
+            root = Path(named).expanduser().resolve()
+            if _is_project(root):
+                return cls(root)
+            raise SunorecsysError(
+                f"No sunorecsys project in {root}: it has no dbt_project.yml named "
+                "sunorecsys. Pass the folder you cloned as --project-dir."
+            )
+        here = Path.cwd().resolve()
+        for folder in (here, *here.parents):
+            if _is_project(folder):
+                return cls(folder)
+        raise SunorecsysError(
+            f"No sunorecsys project in {here} or above. Change to the folder you "
+            f"cloned, pass it as --project-dir, or set {VARIABLE}."
+        )
+
+    @property
+    def landing(self) -> Path:
+        """What was ingested, and served: the only state that must be kept."""
+        return self.root / "landing"
+
+    @property
+    def warehouse(self) -> Path:
+        """The database of the build; it can be deleted at any time."""
+        name = os.environ.get("SUNORECSYS_WAREHOUSE", "warehouse/sunorecsys.duckdb")
+        return self.root / name
+
+    @property
+    def releases(self) -> Path:
+        """What readers see."""
+        return self.root / "releases"
+
+    @property
+    def current_release(self) -> Path:
+        """The link to the release that serves."""
+        return self.releases / "current.duckdb"
