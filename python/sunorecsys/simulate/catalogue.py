@@ -122,7 +122,9 @@ def _owners(rng: np.random.Generator, songs: int, creators: int) -> Ints:
     return owners.astype(np.int64)
 
 
-def _scenes(rng: np.random.Generator, creator: Ints, creators: int) -> tuple[Ints, Ints]:
+def _scenes(
+    rng: np.random.Generator, creator: Ints, creators: int
+) -> tuple[Ints, Ints]:
     """Return genre and scene of each song, mostly those of the creator's home."""
     songs = len(creator)
     shares = np.array([genre.share for genre in words.GENRES], dtype=np.float64)
@@ -133,9 +135,7 @@ def _scenes(rng: np.random.Generator, creator: Ints, creators: int) -> tuple[Int
         rng.random(songs) < 0.85, home, rng.choice(len(shares), songs, p=shares)
     )
     at_home = (genre == home) & (rng.random(songs) < 0.9)
-    return genre, np.where(
-        at_home, home_scene, rng.integers(0, words.SCENES, songs)
-    )
+    return genre, np.where(at_home, home_scene, rng.integers(0, words.SCENES, songs))
 
 
 def _languages(
@@ -228,12 +228,12 @@ def _texts(
         sung = _LANGUAGES[language[song]]
         things = sung.things[theme[song]]
         titles.append(_title(row, sung, things, theme[song]))
-        tags = _tags(
-            row[8:24], genre[song], scene[song], bool(is_instrumental[song])
-        )
+        tags = _tags(row[8:24], genre[song], scene[song], bool(is_instrumental[song]))
         all_tags.append(", ".join(tags))
         display_tags.append(", ".join(tags[:3]) if row[7] % 20 else None)
-        prompts.append(None if is_instrumental[song] else _lyrics(row[24:], sung, things))
+        prompts.append(
+            None if is_instrumental[song] else _lyrics(row[24:], sung, things)
+        )
 
     # A version shares the lyrics, a remix without new words also the title.
     for song in np.flatnonzero(original >= 0).tolist():
@@ -284,7 +284,11 @@ def _tags(row: list[int], genre: int, scene: int, is_instrumental: bool) -> list
     tags = [names[row[0] % len(names)]]
     if row[1] % 4:
         tags.append(kind.scenes[scene][0])
-    tags += [tag for word, tag in zip(row[2:5], kind.scenes[scene][1:], strict=True) if word % 2]
+    tags += [
+        tag
+        for word, tag in zip(row[2:5], kind.scenes[scene][1:], strict=True)
+        if word % 2
+    ]
     tags.append(words.MOODS[row[5] % len(words.MOODS)])
     if row[6] % 2:
         tags.append(words.INSTRUMENTS[row[7] % len(words.INSTRUMENTS)])
