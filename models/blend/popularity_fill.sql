@@ -50,7 +50,7 @@ candidate_counts as (
 
     select
         user_index,
-        count(*) as candidates
+        count(*) as candidate_count
     from ranked_candidates
     group by user_index
 
@@ -71,7 +71,7 @@ short_lists as (
     select
         listener_weights.user_index,
         listener_weights.quality,
-        coalesce(candidate_counts.candidates, 0) as candidates,
+        coalesce(candidate_counts.candidate_count, 0) as candidates,
         {{ var('recommendations_per_listener') }} - candidates as missing,
         -- every song that is out takes one version with it at most, so that looking
         -- this deep finds all that are missing

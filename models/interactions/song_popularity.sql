@@ -54,21 +54,29 @@ decayed as (
     cross join build_clock
     group by listens.song_index
 
+),
+
+scored as (
+
+    select
+        catalogue.song_index,
+        catalogue.song_id,
+        greatest(coalesce(decayed.popularity_score, 0), 0) as popularity_score,
+        coalesce(catalogue.play_count, 0)
+        + coalesce(catalogue.upvote_count, 0)
+        + coalesce(catalogue.comment_count, 0) as exported_engagement
+    from catalogue
+    left join decayed using (song_index)
+
 )
 
 select
-    catalogue.song_index,
-    round(greatest(coalesce(decayed.popularity_score, 0), 0), 6)::double
-        as popularity_score,
+    song_index,
+    cast(round(popularity_score, 6) as double) as popularity_score,
+    -- before anybody has listened, what the export says
     cast(
         row_number() over (
-            order by
-                popularity_score desc,
-                coalesce(catalogue.play_count, 0)
-                + coalesce(catalogue.upvote_count, 0)
-                + coalesce(catalogue.comment_count, 0) desc,
-                catalogue.song_id
+            order by scored.popularity_score desc, exported_engagement desc, song_id
         ) as integer
     ) as popularity_rank
-from catalogue
-left join decayed using (song_index)
+from scored

@@ -6,5 +6,4 @@ def model(dbt, session):
     return neighbors.nearest(
         dbt.ref("prompt_vectors").to_arrow_table(),
         neighbors=dbt.config.meta_get("neighbors"),
-        block_mb=dbt.config.meta_get("block_mb"),
     )

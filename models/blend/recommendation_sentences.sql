@@ -1,0 +1,141 @@
+with
+
+listener_recommendations as (
+
+    select
+        user_index,
+        song_index,
+        primary_channel
+    from {{ ref('listener_recommendations') }}
+
+),
+
+top_contributions as (
+
+    select
+        user_index,
+        song_index,
+        channel as primary_channel,
+        seed_index,
+        contribution_rank
+    from {{ ref('top_contributions') }}
+    where seed_index is not null and contribution_rank <= 2
+
+),
+
+catalogue as (
+
+    select
+        song_index,
+        song_id,
+        -- titles come from strangers: one line, and not too long
+        regexp_replace(trim(title), '\s+', ' ', 'g') as title
+    from {{ ref('catalogue') }}
+
+),
+
+short_titles as (
+
+    select
+        song_index,
+        song_id,
+        case
+            when length(title) > 60 then left(title, 59) || '…'
+            else title
+        end as title
+    from catalogue
+
+),
+
+prompt_words as (
+
+    select * from {{ ref('prompt_words') }}
+
+),
+
+-- the seed songs of the channel that gave most
+seed_titles as (
+
+    select
+        top_contributions.user_index,
+        top_contributions.song_index,
+        list(short_titles.title order by top_contributions.contribution_rank) as titles
+    from listener_recommendations
+    inner join top_contributions using (user_index, song_index, primary_channel)
+    inner join short_titles
+        on top_contributions.seed_index = short_titles.song_index
+    group by top_contributions.user_index, top_contributions.song_index
+
+),
+
+shared_words as (
+
+    select
+        top_contributions.user_index,
+        top_contributions.song_index,
+        song_words.word,
+        min(song_words.songs_with_word) as songs_with_word
+    from top_contributions
+    inner join short_titles as song
+        on top_contributions.song_index = song.song_index
+    inner join short_titles as seed
+        on top_contributions.seed_index = seed.song_index
+    inner join prompt_words as song_words
+        on song.song_id = song_words.song_id
+    inner join prompt_words as seed_words
+        on
+            seed.song_id = seed_words.song_id
+            and song_words.word = seed_words.word
+    where top_contributions.primary_channel = 'prompt'
+    group by
+        top_contributions.user_index,
+        top_contributions.song_index,
+        song_words.word
+
+),
+
+word_lists as (
+
+    select
+        user_index,
+        song_index,
+        array_to_string(
+            list_slice(list(word order by songs_with_word, word), 1, 3), ', '
+        ) as words
+    from shared_words
+    group by user_index, song_index
+
+)
+
+select
+    listener_recommendations.user_index,
+    listener_recommendations.song_index,
+    case
+        when listener_recommendations.primary_channel = 'item_cf'
+            then 'Because you played '
+        when listener_recommendations.primary_channel = 'content'
+            then 'Sounds like '
+        when word_lists.words is not null
+            then 'Your prompt words: ' || word_lists.words
+        when listener_recommendations.primary_channel = 'prompt'
+            then 'Written like '
+        when listener_recommendations.primary_channel = 'user_cf'
+            then 'Listeners like you play it'
+        else 'Popular with everyone right now'
+    end
+    || case
+        when listener_recommendations.primary_channel in ('item_cf', 'content')
+            or (
+                listener_recommendations.primary_channel = 'prompt'
+                and word_lists.words is null
+            )
+            then coalesce(array_to_string(seed_titles.titles, ' and '), 'your songs')
+        else ''
+    end as reason
+from listener_recommendations
+left join seed_titles using (user_index, song_index)
+left join word_lists
+    on
+        listener_recommendations.user_index = word_lists.user_index
+        and listener_recommendations.song_index = word_lists.song_index
+        and listener_recommendations.primary_channel = 'prompt'

@@ -1,0 +1,26 @@
+with
+
+listener_activity as (
+
+    select * from {{ ref('listener_activity') }}
+
+),
+
+matrix_users as (
+
+    select
+        user_index,
+        user_id
+    from {{ ref('matrix_users') }}
+
+)
+
+select
+    matrix_users.user_id,
+    listener_activity.song_count,
+    listener_activity.interaction_count,
+    listener_activity.first_interaction_at,
+    listener_activity.last_interaction_at,
+    listener_activity.history_stage
+from listener_activity
+inner join matrix_users using (user_index)

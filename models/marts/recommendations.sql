@@ -1,0 +1,50 @@
+with
+
+listener_recommendations as (
+
+    select * from {{ ref('listener_recommendations') }}
+
+),
+
+recommendation_sentences as (
+
+    select * from {{ ref('recommendation_sentences') }}
+
+),
+
+matrix_users as (
+
+    select
+        user_index,
+        user_id
+    from {{ ref('matrix_users') }}
+
+),
+
+catalogue as (
+
+    select
+        song_index,
+        song_id
+    from {{ ref('catalogue') }}
+
+)
+
+select
+    matrix_users.user_id,
+    listener_recommendations.recommendation_rank,
+    catalogue.song_id,
+    listener_recommendations.blended_score,
+    listener_recommendations.item_cf_score,
+    listener_recommendations.content_score,
+    listener_recommendations.prompt_score,
+    listener_recommendations.user_cf_score,
+    listener_recommendations.quality_score,
+    listener_recommendations.primary_channel,
+    listener_recommendations.relaxed_rule,
+    recommendation_sentences.reason,
+    '{{ valid_name(var("variant")) }}' as variant
+from listener_recommendations
+inner join recommendation_sentences using (user_index, song_index)
+inner join matrix_users using (user_index)
+inner join catalogue using (song_index)

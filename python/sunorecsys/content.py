@@ -1,0 +1,83 @@
+"""Content vectors: text, genre and numbers of a song as weighted blocks.
+
+Each block has length 1 (or 0 where the song lacks it) times the square root of its
+weight, so that the dot product of two songs is the weighted sum of the cosines of
+their blocks.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from sunorecsys import text
+from sunorecsys.errors import SunorecsysError
+from sunorecsys.vectors import Matrix, column
+
+
+def genre_block(genre_index: Matrix, genres: int) -> Matrix:
+    """Return one place per genre (songs, genres): 1 at the song's own; NaN: none."""
+    block = np.zeros((len(genre_index), genres))
+    known = np.flatnonzero(~np.isnan(genre_index))
+    block[known, genre_index[known].astype(int)] = 1
+    return block
+
+
+def numbers_block(percentiles: Matrix) -> Matrix:
+    """Return two places per number (songs, 2 x numbers), from percentiles 0 to 1.
+
+    A percentile becomes an angle on a quarter circle: the cosine of two songs is 1
+    where they are equal and falls to 0 between the lowest and the highest. NaN
+    becomes zeros.
+    """
+    angles = percentiles * np.pi / 2
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=2)
+    circle = np.nan_to_num(circle.reshape(len(percentiles), -1))
+    return circle / np.sqrt(max(percentiles.shape[1], 1))
+
+
+def song_vectors(
+    features: pa.Table,
+    *,
+    text_dimensions: int,
+    dimensions: int,
+    text_weight: float,
+    genre_weight: float,
+    numbers_weight: float,
+    seed: int,
+) -> pa.Table:
+    """Return (song_index, embedding) for a table of content features.
+
+    Columns: song_index, text, genre_index, duration_percentile, quality_percentile.
+
+    Raises:
+        SunorecsysError: the blocks need more than ``dimensions`` places.
+    """
+    features = features.sort_by("song_index")
+    texts = [value or "" for value in features["text"].to_pylist()]
+    columns = {
+        name: features[name].cast(pa.float64()).to_numpy()
+        for name in ("genre_index", "duration_percentile", "quality_percentile")
+    }
+    known_genres = columns["genre_index"][~np.isnan(columns["genre_index"])]
+    genres = int(known_genres.max()) + 1 if len(known_genres) else 0
+    needed = text_dimensions + genres + 4
+    if needed > dimensions:
+        raise SunorecsysError(
+            f"Content vectors need {needed} places for {genres} genres, but "
+            f"content_dimensions is {dimensions}. Raise it in dbt_project.yml."
+        )
+    blocks = np.hstack(
+        [
+            np.sqrt(text_weight)
+            * text.embed(texts, dimensions=text_dimensions, seed=seed),
+            np.sqrt(genre_weight) * genre_block(columns["genre_index"], genres),
+            np.sqrt(numbers_weight)
+            * numbers_block(
+                np.column_stack(
+                    [columns["duration_percentile"], columns["quality_percentile"]]
+                )
+            ),
+        ]
+    )
+    vectors = np.zeros((len(blocks), dimensions), dtype=np.float32)
+    vectors[:, : blocks.shape[1]] = blocks
+    return pa.table({"song_index": features["song_index"], "embedding": column(vectors)})

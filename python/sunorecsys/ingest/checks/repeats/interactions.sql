@@ -1,0 +1,86 @@
+create or replace temp table landed as
+with
+
+good as (
+
+    select * from checked where reason is null
+
+),
+
+first_events as (
+
+    select min(position) as position
+    from good
+    where event_id is not null
+    group by event_id
+
+),
+
+events as (
+
+    select good.*
+    from good
+    where
+        good.event_id is null
+        or good.position in (select first_events.position from first_events)
+
+),
+
+first_times as (
+
+    select min(position) as position
+    from events
+    where occurred_at is not null
+    group by user_id, song_id, interaction_type, occurred_at
+
+),
+
+single as (
+
+    select
+        position,
+        event_id,
+        user_id,
+        song_id,
+        interaction_type,
+        coalesce(occurred_at, getvariable('no_time')) as occurred_at,
+        weight,
+        1 as row_count
+    from events
+    where
+        position in (select first_times.position from first_times)
+        or (occurred_at is null and event_id is not null)
+
+),
+
+-- without a time and an id, a repeat is another play
+summed as (
+
+    select
+        min(position) as position,
+        null as event_id,
+        user_id,
+        song_id,
+        interaction_type,
+        getvariable('no_time') as occurred_at,
+        sum(weight) as weight,
+        count(*) as row_count
+    from events
+    where occurred_at is null and event_id is null
+    group by user_id, song_id, interaction_type
+
+)
+
+select * from single
+union all
+select * from summed;
+
+create or replace temp table counts as
+select
+    (select coalesce(sum(row_count), 0) from landed)::bigint as accepted,
+    (select count(*) from checked where reason is null)::bigint - accepted as repeated,
+    (
+        select coalesce(sum(row_count), 0)
+        from landed
+        where occurred_at = getvariable('no_time')
+    )::bigint as without_time;

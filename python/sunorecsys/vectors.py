@@ -1,0 +1,40 @@
+"""Vectors as Arrow columns, and one place that bounds the threads of BLAS."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+Matrix = npt.NDArray[Any]
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Run BLAS on one thread: sums keep their order, and ALS keeps its speed."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+def column(matrix: Matrix) -> pa.Array:
+    """Return the rows of a matrix (n, dimensions) as fixed-size lists."""
+    dimensions = matrix.shape[1]
+    values = pa.array(np.ascontiguousarray(matrix).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(values, dimensions)
+
+
+def matrix(vectors: pa.ChunkedArray, dimensions: int, dtype: Any) -> Matrix:
+    """Return a column of equally long lists as a matrix (n, dimensions)."""
+    if len(vectors) == 0:
+        return np.zeros((0, dimensions), dtype=dtype)
+    chunk = vectors.combine_chunks()
+    return chunk.flatten().to_numpy(zero_copy_only=False).reshape(len(chunk), -1)
+
+
+def unit_rows(rows: Matrix) -> Matrix:
+    """Return the rows at length 1; a row of zeros stays."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1)
