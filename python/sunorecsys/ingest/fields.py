@@ -135,9 +135,10 @@ class Plan:
         taken: dict[str, str] = {}
         for field, source in columns.items():
             if field not in ours:
+                has = ", ".join(name for name in recognised if name in ours)
                 raise UsageError(
                     f"--column {field}={source}: {kind} have no {field}; "
-                    f"they have {', '.join(name for name in recognised if name in ours)}."
+                    f"they have {has}."
                 )
             if source in taken:
                 raise UsageError(

@@ -26,6 +26,8 @@ import pyarrow.parquet as pq
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.ingest.fields import JOINED, LISTED, Plan
 
+# What batches are read from.
+_Stream = BinaryIO | gzip.GzipFile
 # A batch and how much of the file is read with it, from 0 to 1.
 Chunk = tuple[pa.RecordBatch, float]
 
@@ -37,9 +39,9 @@ _CONTENT = 500
 # take in the rest of the file. Fields from 1 MB are refused by the checks.
 _CSV_FIELD = 16 * 1024 * 1024
 
-_NOT_UTF8 = "is not valid UTF-8"
-_NOT_JSON = "is not valid JSON"
-_NOT_AN_OBJECT = "is not an object"
+_NOT_UTF8 = "row is not valid UTF-8"
+_NOT_JSON = "row is not valid JSON"
+_NOT_AN_OBJECT = "row is not an object"
 
 _JSON_SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -77,9 +79,9 @@ def read(file: Path, plan: Plan) -> Iterator[Chunk]:
 def _read(file: Path, raw: BinaryIO, plan: Plan) -> Iterator[Chunk]:
     size = max(file.stat().st_size, 1)
     suffix = file.suffix.lower()
-    stream: BinaryIO = raw
+    stream: _Stream = raw
     if _peek(raw, 2) == b"\x1f\x8b":
-        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type]
+        stream = gzip.GzipFile(fileobj=raw)
         suffix = Path(file.stem).suffix.lower()
 
     def share() -> float:
@@ -111,7 +113,7 @@ def _read(file: Path, raw: BinaryIO, plan: Plan) -> Iterator[Chunk]:
         )
 
 
-def _peek(stream: BinaryIO, size: int) -> bytes:
+def _peek(stream: _Stream, size: int) -> bytes:
     start = stream.tell()
     head = stream.read(size)
     stream.seek(start)
@@ -204,7 +206,9 @@ def _id(item: Any) -> str | None:
     if isinstance(item, Mapping):
         clip = item.get("clip")
         inside = [item.get("song_id"), item.get("id")]
-        return _id(_first([*inside, clip.get("id") if isinstance(clip, dict) else None]))
+        return _id(
+            _first([*inside, clip.get("id") if isinstance(clip, dict) else None])
+        )
     if isinstance(item, list):
         raise _MisfitError(f"{LISTED} holds a list")
     return None if item is None else str(item)
@@ -216,7 +220,7 @@ def _id(item: Any) -> str | None:
 class _Lines:
     """The lines of a CSV file, of which those of a broken record can be read again."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: _Stream) -> None:
         self._stream = stream
         self._again: deque[str] = deque()
         self._number = 0
@@ -249,7 +253,7 @@ class _Lines:
 
 
 def _csv(
-    file: Path, stream: BinaryIO, plan: Plan, share: Callable[[], float]
+    file: Path, stream: _Stream, plan: Plan, share: Callable[[], float]
 ) -> Iterator[Chunk]:
     first_line = _peek_line(stream)
     delimiter = max(",;\t", key=lambda mark: first_line.count(mark.encode()))
@@ -262,7 +266,9 @@ def _csv(
         raise SunorecsysError(f"{file} has a broken first line: {error}.") from error
     if any(map(_has_surrogate, header)):
         raise SunorecsysError(f"{file} is not UTF-8 text. Save it as UTF-8.")
-    found = {name for names in plan.sources.values() for name in names if name in header}
+    found = {
+        name for names in plan.sources.values() for name in names if name in header
+    }
     for name in sorted(found):
         if header.count(name) > 1:
             raise SunorecsysError(f"{file} has two columns {name}. Rename one.")
@@ -282,11 +288,11 @@ def _csv(
         except StopIteration:
             break
         except csv.Error as error:
-            problem = f"has broken quotes ({error})"
+            problem = f"row has broken quotes ({error})"
         if problem is None and not row:
             continue
         if problem is None and len(row) != len(header):
-            problem = f"has {len(row)} fields, the header has {len(header)}"
+            problem = f"row has {len(row)} fields, the header has {len(header)}"
         if problem is not None:
             lines.give_up_first()
         content = "".join(lines.taken).rstrip("\r\n")
@@ -295,7 +301,9 @@ def _csv(
         if problem is not None:
             batches.refuse(lines.position, content, problem)
         else:
-            values = [_csv_value(field, [row[i] for i in places[field]]) for field in order]
+            values = [
+                _csv_value(field, [row[i] for i in places[field]]) for field in order
+            ]
             batches.add(lines.position, content, values)
         if batches.is_full:
             yield batches.take(), share()
@@ -309,7 +317,7 @@ def _csv_value(field: str, values: list[str]) -> Any:
     return _ids(value) if field == LISTED else value
 
 
-def _peek_line(stream: BinaryIO) -> bytes:
+def _peek_line(stream: _Stream) -> bytes:
     start = stream.tell()
     line = stream.readline()
     stream.seek(start)
@@ -385,11 +393,13 @@ def _json_value(field: str, values: list[Any]) -> Any:
     if isinstance(value, list) and field in JOINED:
         return ", ".join(str(item) for item in value if item is not None)
     if isinstance(value, dict | list):
-        raise _MisfitError(f"{field} is {'an object' if isinstance(value, dict) else 'a list'}")
+        raise _MisfitError(
+            f"{field} is {'an object' if isinstance(value, dict) else 'a list'}"
+        )
     return str(value)
 
 
-def _has_json_lines(stream: BinaryIO, suffix: str) -> bool:
+def _has_json_lines(stream: _Stream, suffix: str) -> bool:
     """Tell JSON Lines from one JSON document, from the first two lines with text."""
     start = stream.tell()
     filled = (line for line in stream if line.strip())
@@ -403,7 +413,9 @@ def _has_json_lines(stream: BinaryIO, suffix: str) -> bool:
     elif named:
         is_lines = first.strip() not in (b"[", b"{")
     else:
-        is_lines = second.lstrip()[:1] == b"{" and first.strip() != b"[" and _is_json(second)
+        is_lines = (
+            second.lstrip()[:1] == b"{" and first.strip() != b"[" and _is_json(second)
+        )
     stream.seek(start)
     return is_lines
 
@@ -417,7 +429,7 @@ def _is_json(line: bytes) -> bool:
 
 
 def _json_lines(
-    file: Path, stream: BinaryIO, plan: Plan, share: Callable[[], float]
+    file: Path, stream: _Stream, plan: Plan, share: Callable[[], float]
 ) -> Iterator[Chunk]:
     objects = _Objects(plan)
     batches = objects.batches
@@ -437,7 +449,7 @@ def _json_lines(
     yield batches.take(), 1.0
 
 
-def _json_document(file: Path, stream: BinaryIO, plan: Plan) -> Iterator[Chunk]:
+def _json_document(file: Path, stream: _Stream, plan: Plan) -> Iterator[Chunk]:
     text = stream.read().decode("utf-8", "surrogateescape")
     has_broken_text = _SURROGATE.search(text) is not None
     objects = _Objects(plan)
@@ -457,7 +469,11 @@ def _json_document(file: Path, stream: BinaryIO, plan: Plan) -> Iterator[Chunk]:
         raise SunorecsysError(
             f"{file} is not valid JSON at line {error.lineno}, column {error.colno}: "
             f"{error.msg}. "
-            + ("It seems to be cut off; export it again." if cut else "Correct it there.")
+            + (
+                "It seems to be cut off; export it again."
+                if cut
+                else "Correct it there."
+            )
         ) from error
     except RecursionError as error:
         raise SunorecsysError(f"{file} is nested too deeply to be read.") from error
@@ -529,9 +545,11 @@ def _expect(text: str, at: int, mark: str) -> int:
 # --- Parquet
 
 
-def _parquet(file: Path, stream: BinaryIO, plan: Plan) -> Iterator[Chunk]:
+def _parquet(file: Path, stream: _Stream, plan: Plan) -> Iterator[Chunk]:
     try:
-        whole = stream if isinstance(stream.raw, io.FileIO) else io.BytesIO(stream.read())  # type: ignore[attr-defined]
+        # Arrow reads a file here and there, which gzip makes slow
+        is_packed = isinstance(stream, gzip.GzipFile)
+        whole = io.BytesIO(stream.read()) if is_packed else stream
         parquet = pq.ParquetFile(whole)
         yield from _parquet_batches(file, parquet, plan)
     except pa.ArrowException as error:
@@ -545,7 +563,9 @@ def _parquet(file: Path, stream: BinaryIO, plan: Plan) -> Iterator[Chunk]:
         ) from error
 
 
-def _parquet_batches(file: Path, parquet: pq.ParquetFile, plan: Plan) -> Iterator[Chunk]:
+def _parquet_batches(
+    file: Path, parquet: pq.ParquetFile, plan: Plan
+) -> Iterator[Chunk]:
     schema = parquet.schema_arrow
     paths: dict[str, list[str]] = {}
     for names in plan.sources.values():
@@ -577,7 +597,7 @@ def _parquet_batches(file: Path, parquet: pq.ParquetFile, plan: Plan) -> Iterato
             columns["is_broken"] = pa.array(is_broken)
             types = {name: columns[number].type for name, number in numbers.items()}
             connection.register("batch", pa.table(columns))
-            texts = connection.execute(_texts(plan, numbers, types)).to_arrow_table()
+            texts = connection.sql(_texts(plan, numbers, types)).to_arrow_table()
             read += len(batch)
             for part in texts.cast(plan.schema).to_batches():
                 yield part, read / rows

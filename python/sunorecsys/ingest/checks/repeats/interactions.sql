@@ -76,11 +76,28 @@ union all
 select * from summed;
 
 create or replace temp table counts as
+with
+
+kept as (
+
+    select
+        coalesce(sum(row_count), 0)::bigint as accepted,
+        coalesce(
+            sum(row_count) filter (where occurred_at = getvariable('no_time')), 0
+        )::bigint as without_time
+    from landed
+
+),
+
+good as (
+
+    select count(*) as good_rows from checked where reason is null
+
+)
+
 select
-    (select coalesce(sum(row_count), 0) from landed)::bigint as accepted,
-    (select count(*) from checked where reason is null)::bigint - accepted as repeated,
-    (
-        select coalesce(sum(row_count), 0)
-        from landed
-        where occurred_at = getvariable('no_time')
-    )::bigint as without_time;
+    kept.accepted,
+    good.good_rows - kept.accepted as repeated,
+    kept.without_time
+from kept
+cross join good;

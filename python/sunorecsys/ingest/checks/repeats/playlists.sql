@@ -26,9 +26,9 @@ owners as (
 
     select
         playlist_id,
-        arg_min(owner_id, position) filter (owner_id is not null) as owner_id,
+        arg_min(owner_id, position) filter (where owner_id is not null) as owner_id,
         arg_min(owner_handle, position)
-            filter (owner_handle is not null) as owner_handle,
+            filter (where owner_handle is not null) as owner_handle,
         coalesce(max(exported_at), getvariable('exported_at')) as exported_at
     from checked
     where reason is null
@@ -55,7 +55,6 @@ inner join owners on first_entries.playlist_id = owners.playlist_id;
 
 create or replace temp table counts as
 select
-    (select count(distinct position) from landed)::bigint as accepted,
-    (select count(*) from entries)::bigint
-    - (select count(*) from landed)::bigint as repeated,
-    0::bigint as without_time;
+    (select count(distinct position) from landed) as accepted,
+    (select count(*) from entries) - (select count(*) from landed) as repeated,
+    0 as without_time;

@@ -34,6 +34,6 @@ where
 
 create or replace temp table counts as
 select
-    (select count(*) from landed)::bigint as accepted,
-    (select count(*) from checked where reason is null)::bigint - accepted as repeated,
-    0::bigint as without_time;
+    (select count(*) from landed) as accepted,
+    (select count(*) from later_copies where not is_other) as repeated,
+    0 as without_time;

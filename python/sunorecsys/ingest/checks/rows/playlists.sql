@@ -34,7 +34,7 @@ judged as (
             required_id_problem('playlist_id', playlist_id),
             id_problem('owner_id', owner_id),
             size_problem('owner_handle', owner_handle),
-            case when len(song_ids) = 0 then 'has no songs' end,
+            case when len(song_ids) = 0 then 'playlist has no songs' end,
             list_filter(
                 list_transform(
                     song_ids,
