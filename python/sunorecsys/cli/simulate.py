@@ -1,4 +1,10 @@
-"""``sunorecsys simulate``: listening for a catalogue that has none."""
+"""``sunorecsys simulate``: listening for a catalogue that has none.
+
+The sample in seeds/sample is made by::
+
+    sunorecsys simulate --sample seeds/sample --songs 600 --creators 120 \\
+        --listeners 250 --plays 10400 --playlists 60
+"""
 
 import csv
 from collections import Counter
@@ -27,7 +33,12 @@ from sunorecsys.simulate import (
     Listening,
     event_ids,
 )
-from sunorecsys.simulate.catalogue import default_until, invent, monday_after
+from sunorecsys.simulate.catalogue import (
+    default_creators,
+    default_until,
+    invent,
+    monday_after,
+)
 
 FILE = "simulated.parquet"
 MOST_PLAYS = 1_000_000_000
@@ -90,15 +101,13 @@ def simulate(
 ) -> None:
     """Simulate listeners, plays and playlists for songs that have none.
 
-    The events are for the songs that were ingested, or for an invented catalogue with
-    --songs. Running it again replaces what was simulated before; the same options give
-    the same events.
+    The songs are those that were ingested, or invented ones with --songs.
+    Running it again replaces what was simulated before; the same options
+    give the same events.
 
-    Examples:
+    Example: sunorecsys simulate --listeners 2000 --plays 100000
 
-      sunorecsys simulate --listeners 2000 --plays 100000
-
-      sunorecsys simulate --songs 600 --listeners 250 --plays 10000
+    Without any songs: sunorecsys simulate --songs 600 --listeners 250
     """
     if plays is None:
         plays = 40 * max(listeners, 0)
@@ -108,8 +117,8 @@ def simulate(
         raise UsageError("--creators belongs to an invented catalogue: add --songs N.")
     if sample is not None and songs is None:
         raise UsageError("--sample needs an invented catalogue: add --songs N.")
-    if songs is not None and creators is None:
-        creators = max(1, songs // 5)
+    if creators is None:
+        creators = default_creators(songs or 0)
     _check_numbers(
         listeners=listeners,
         plays=plays,
@@ -121,20 +130,26 @@ def simulate(
     )
 
     rng = np.random.Generator(np.random.PCG64(seed))
-    if sample is not None:
-        landing = None
-    else:
-        landing = Project.find(project_dir).landing
-        _refuse_real(landing, songs is not None, force)
-
-    if songs is not None and creators is not None:
+    folder = sample or Project.find(project_dir).landing
+    files = []
+    if sample is None:
+        _refuse_real(folder, songs is not None, force)
+    if songs is not None:
         until = until or default_until()
-        catalogue = invent(songs, creators, rng=rng, until=until, weeks=weeks)
-        if landing is not None:
-            with replacing(landing / "songs" / FILE) as aside:
+        with output.notices.status("Inventing songs"):
+            catalogue = invent(
+                songs,
+                creators,
+                rng=rng,
+                until=until,
+                weeks=weeks,
+            )
+        if sample is None:
+            files = [folder / "songs" / FILE]
+            with replacing(files[0]) as aside:
                 pq.write_table(catalogue, aside, compression="zstd")
-    if landing is not None:
-        catalogue = _ingested_songs(landing / "songs")
+    if sample is None:
+        catalogue = _ingested_songs(folder / "songs")
     if until is None:
         newest = pc.max(catalogue["created_at"]).as_py()
         until = monday_after(newest) if newest else default_until()
@@ -148,19 +163,20 @@ def simulate(
         until=until,
         weeks=weeks,
     )
-    chunks = _shown(listening.chunks(), listeners)
-    if landing is not None:
-        summary = _write_landing(landing, chunks)
+    tally = _Tally()
+    chunks = tally.counted(listening.chunks(), listeners)
+    if sample is None:
+        files += _write_landing(folder, chunks)
     else:
-        assert sample is not None
-        summary = _write_sample(sample, catalogue, chunks)
+        files = _write_sample(folder, catalogue, chunks)
     summary = {
         "songs": len(catalogue),
         "creators": pc.count_distinct(catalogue["creator_id"]).as_py(),
         "listeners": listeners,
-        **summary,
+        **tally.summary(),
         "seed": seed,
         "until": until,
+        "files": files,
     }
     if as_json:
         output.emit_json(summary)
@@ -176,7 +192,7 @@ def _check_numbers(
     weeks: int,
     playlists: int,
     songs: int | None,
-    creators: int | None,
+    creators: int,
 ) -> None:
     def check(option: str, value: int, least: int, most: int) -> None:
         if not least <= value <= most:
@@ -184,13 +200,13 @@ def _check_numbers(
                 f"--{option} is {value}; it must be between {least} and {most}."
             )
 
-    check("listeners", listeners, 1, 100_000_000)
+    check("listeners", listeners, 1, 10_000_000)
     check("plays", plays, 1, MOST_PLAYS)
     check("seed", seed, 0, 2**63 - 1)
     check("weeks", weeks, 1, 520)
     # Each listener owns ten at most.
     check("playlists", playlists, 0, PLAYLISTS_PER_LISTENER * listeners)
-    if songs is not None and creators is not None:
+    if songs is not None:
         check("songs", songs, 1, 10_000_000)
         check("creators", creators, 1, songs)
 
@@ -221,22 +237,29 @@ def _ingested_songs(folder: Path) -> pa.Table:
             'No songs to listen to. Run "sunorecsys ingest songs FILE" first, or '
             "invent some: sunorecsys simulate --songs 600."
         )
-    columns = ", ".join(SCHEMAS["songs"].names)
     with duckdb.connect() as connection:
-        found = connection.execute(
-            f"""
-            select {columns}
-            from read_parquet(?, union_by_name = true, filename = true)
+        found = connection.sql(
+            """
+            select
+                song_id,
+                creator_id,
+                creator_name,
+                created_at,
+                duration_seconds,
+                tags,
+                play_count,
+                upvote_count
+            from read_parquet($files, union_by_name = true, filename = true)
             where song_id is not null
             qualify row_number() over (
                 partition by song_id
                 order by exported_at desc nulls last, filename desc
             ) = 1
             order by song_id
-            """,  # noqa: S608
-            [str(folder / "*.parquet")],
+            """,
+            params={"files": str(folder / "*.parquet")},
         ).to_arrow_table()
-    if not len(found):
+    if not found.num_rows:
         raise SunorecsysError(
             'The song files in landing are empty. Run "sunorecsys ingest songs FILE" '
             "first, or invent songs: sunorecsys simulate --songs 600."
@@ -244,50 +267,58 @@ def _ingested_songs(folder: Path) -> pa.Table:
     return found
 
 
-def _shown(chunks: Iterator[Chunk], listeners: int) -> Iterator[Chunk]:
-    """Yield the chunks and show on stderr how far they are."""
-    with output.progress() as progress:
-        task = progress.add_task("Listening", total=listeners)
-        for chunk in chunks:
-            yield chunk
-            progress.advance(task, chunk.listeners)
+class _Tally:
+    """Counts what passes and shows on stderr how far it is."""
 
+    def __init__(self) -> None:
+        self._events: Counter[str] = Counter()
+        self._playlists = self._entries = 0
 
-def _write_landing(landing: Path, chunks: Iterator[Chunk]) -> dict[str, Any]:
-    tally = _Tally()
-    events, lists = landing / "interactions" / FILE, landing / "playlists" / FILE
-    with ExitStack() as stack:
-        # The playlists are renamed last in, first out: after the events.
-        lists_file = stack.enter_context(replacing(lists))
-        events_file = stack.enter_context(replacing(events))
-        open_file = {
-            kind: stack.enter_context(
-                pq.ParquetWriter(file, SCHEMAS[kind], compression="zstd")
-            )
-            for kind, file in (("playlists", lists_file), ("interactions", events_file))
+    def counted(self, chunks: Iterator[Chunk], listeners: int) -> Iterator[Chunk]:
+        with output.progress() as progress:
+            task = progress.add_task("Listening", total=listeners)
+            for chunk in chunks:
+                kinds = pc.value_counts(chunk.interactions["interaction_type"])
+                for kind in kinds.to_pylist():
+                    self._events[kind["values"]] += kind["counts"]
+                lists = chunk.playlists["playlist_id"]
+                self._playlists += pc.count_distinct(lists).as_py()
+                self._entries += len(lists)
+                yield chunk
+                progress.advance(task, chunk.listeners)
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "events": {kind: self._events[kind] for kind in TYPES},
+            "playlists": self._playlists,
+            "playlist_entries": self._entries,
         }
+
+
+def _write_landing(landing: Path, chunks: Iterator[Chunk]) -> list[Path]:
+    """Stream the chunks to Parquet, one row group each."""
+    files = [landing / kind / FILE for kind in ("interactions", "playlists")]
+    with ExitStack() as stack:
+        # Both are renamed after the last chunk, so neither is half of a run.
+        asides = [stack.enter_context(replacing(file)) for file in files]
+        events, lists = (
+            stack.enter_context(
+                pq.ParquetWriter(aside, SCHEMAS[file.parent.name], compression="zstd")
+            )
+            for file, aside in zip(files, asides, strict=True)
+        )
         for chunk in chunks:
-            open_file["interactions"].write_table(chunk.interactions)
-            open_file["playlists"].write_table(chunk.playlists)
-            tally.add(chunk)
-    return tally.summary([events, lists])
+            events.write_table(chunk.interactions)
+            lists.write_table(chunk.playlists)
+    return files
 
 
-def _write_sample(
-    folder: Path, songs: pa.Table, chunks: Iterator[Chunk]
-) -> dict[str, Any]:
-    tally = _Tally()
-    held = []
-    for chunk in chunks:
-        held.append(chunk)
-        tally.add(chunk)
+def _write_sample(folder: Path, songs: pa.Table, chunks: Iterator[Chunk]) -> list[Path]:
+    """Write the three tables as CSV, the events by time."""
+    held = list(chunks)
     events = pa.concat_tables([chunk.interactions for chunk in held])
-    events = events.sort_by(
-        [
-            (name, "ascending")
-            for name in ("occurred_at", "user_id", "song_id", "interaction_type")
-        ]
-    )
+    order = ("occurred_at", "user_id", "song_id", "interaction_type")
+    events = events.sort_by([(name, "ascending") for name in order])
     ids = event_ids(1, len(events), len(str(len(events))))
     tables = {
         "songs": songs,
@@ -298,7 +329,7 @@ def _write_sample(
     for file, table in zip(files, tables.values(), strict=True):
         with replacing(file) as aside:
             _write_csv(table, aside)
-    return tally.summary(files)
+    return files
 
 
 def _write_csv(table: pa.Table, file: Path) -> None:
@@ -310,30 +341,6 @@ def _write_csv(table: pa.Table, file: Path) -> None:
         writer.writerow(table.column_names)
         for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
             writer.writerow([text(value) for value in row])
-
-
-class _Tally:
-    """Counts what is written."""
-
-    def __init__(self) -> None:
-        self._events: Counter[str] = Counter()
-        self._playlists = self._entries = 0
-
-    def add(self, chunk: Chunk) -> None:
-        kinds = pc.value_counts(chunk.interactions["interaction_type"])
-        self._events.update(
-            {kind["values"]: kind["counts"] for kind in kinds.to_pylist()}
-        )
-        self._playlists += pc.count_distinct(chunk.playlists["playlist_id"]).as_py()
-        self._entries += len(chunk.playlists)
-
-    def summary(self, files: list[Path]) -> dict[str, Any]:
-        return {
-            "events": {kind: self._events[kind] for kind in TYPES},
-            "playlists": self._playlists,
-            "playlist_entries": self._entries,
-            "files": files,
-        }
 
 
 def _print(summary: dict[str, Any]) -> None:

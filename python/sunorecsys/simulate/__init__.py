@@ -174,10 +174,10 @@ class Listening:
         self._plays = plays
         self._song_ids = songs["song_id"].combine_chunks()
         self._set_up_songs(songs)
-        self._set_up_listeners(songs, listeners, plays, playlists, weeks)
+        self._set_up_listeners(listeners, plays, playlists, weeks)
 
     def _set_up_songs(self, songs: pa.Table) -> None:
-        rng, count = self._rng, len(songs)
+        rng = self._rng
         created = _seconds(songs["created_at"])
         self._duration = np.nan_to_num(_counts(songs["duration_seconds"]), nan=180.0)
         self._duration = np.clip(self._duration, 1, _HOUR).astype(np.int64)
@@ -194,8 +194,8 @@ class Listening:
         # A song without creator counts as one by itself.
         owner = creator.indices.fill_null(-1).to_numpy().astype(np.int64)
         alone = owner < 0
-        self._owner = owner.copy()
-        self._by_owner = np.argsort(self._owner, kind="stable")
+        self._by_owner = np.argsort(owner, kind="stable")
+        self._owners = owner[self._by_owner]
         owner[alone] = creators + np.arange(alone.sum())
         self._creator_ids = creator.dictionary
         self._creator_names = songs["creator_name"].combine_chunks()
@@ -214,17 +214,16 @@ class Listening:
         circle = first_circle[self._cluster] + place.astype(np.int64)
 
         plays, upvotes = _counts(songs["play_count"]), _counts(songs["upvote_count"])
-        weight = self._popularity(plays, created, count)
-        self._weight = np.where(available, weight, 0.0)
+        self._weight = self._popularity(plays, created, available)
         self._quality = _quality(plays, upvotes)
         self._shelf = _Shelf.fill(self._weight, circle, first_circle)
         before = created < self._end - _WEEK - _HOUR
         self._earlier_weight = np.where(before, self._weight, 0.0)
         self._earlier = _Shelf.fill(self._earlier_weight, circle, first_circle)
 
-    def _popularity(self, plays: Floats, created: Ints, count: int) -> Floats:
+    def _popularity(self, plays: Floats, created: Ints, available: Flags) -> Floats:
         """Return the weight of each song: a power law of a noisy rank, cold ones 0."""
-        rng = self._rng
+        rng, count = self._rng, len(plays)
         known = np.log1p(plays)
         if np.isfinite(known).any():
             known = (known - np.nanmean(known)) / max(float(np.nanstd(known)), 1e-9)
@@ -236,12 +235,15 @@ class Listening:
         age = np.maximum(self._end - created, 0) / _WEEK
         weeks = (self._end - self._start) / _WEEK
         weight *= np.minimum(age / weeks, 1) * (1 + 0.5 * np.exp(-age / 4))
-        half = order[count // 2 :]
-        weight[rng.choice(half, int(count * _COLD_SHARE), replace=False)] = 0.0
+        weight[~available] = 0.0
+        # Cold songs are of the less popular half.
+        order = order[available[order]]
+        cold = int(len(order) * _COLD_SHARE)
+        weight[rng.choice(order[len(order) // 2 :], cold, replace=False)] = 0.0
         return weight
 
     def _set_up_listeners(
-        self, songs: pa.Table, listeners: int, plays: int, playlists: int, weeks: int
+        self, listeners: int, plays: int, playlists: int, weeks: int
     ) -> None:
         rng = self._rng
         # Creators who listen come first and keep their own id.
@@ -266,10 +268,9 @@ class Listening:
         if weeks < 2 or not self._earlier_weight.any():
             self._leaves_early[:] = False
         # Nobody owns a second playlist before everybody has one.
-        rounds = [rng.permutation(listeners) for _ in range(PLAYLISTS_PER_LISTENER)]
-        self._playlist_counts = np.bincount(
-            np.concatenate(rounds)[:playlists], minlength=listeners
-        )
+        rounds = [rng.permutation(listeners) for _ in range(0, playlists, listeners)]
+        owners = np.concatenate([*rounds, np.zeros(0, dtype=np.int64)])[:playlists]
+        self._playlist_counts = np.bincount(owners, minlength=listeners)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield what the listeners did, some of them at a time."""
@@ -315,9 +316,11 @@ class Listening:
         taste[np.arange(count)[:, None], favorites] = liking[:, :, None] * scenes
         taste *= in_stock > 0
         flat = taste.reshape(count, -1)
-        total = flat.sum(axis=1, keepdims=True)
         everything = in_stock.ravel() / in_stock.sum()
-        return np.where(total > 0, flat / np.maximum(total, 1e-300), everything)
+        # Favorites that are not in stock leave nothing: then anything will do.
+        flat[flat.sum(axis=1) == 0] = everything
+        shares: Floats = flat / flat.sum(axis=1, keepdims=True)
+        return shares
 
     def _pick(
         self, rows: Ints, taste: Floats, listener: Ints, explores: Flags
@@ -349,9 +352,8 @@ class Listening:
         vain = np.flatnonzero(rows[listener] < amount)
         vain = vain[rng.random(len(vain)) < 0.05]
         owner = self._listens_as[rows[listener[vain]]]
-        owners = self._owner[self._by_owner]
-        first = np.searchsorted(owners, owner)
-        last = np.searchsorted(owners, owner, side="right")
+        first = np.searchsorted(self._owners, owner)
+        last = np.searchsorted(self._owners, owner, side="right")
         own = self._by_owner[rng.integers(first, last)]
         weight = np.where(
             self._leaves_early[rows[listener[vain]]],
@@ -485,10 +487,8 @@ class Listening:
         if row >= len(self._listens_as):
             # Creators of an invented catalogue have the first handles.
             return words.handle(len(self._creator_ids) + row)
-        owner = self._listens_as[row]
-        name: str | None = self._creator_names[
-            int(np.flatnonzero(self._owner == owner)[0])
-        ].as_py()
+        song = self._by_owner[np.searchsorted(self._owners, self._listens_as[row])]
+        name: str | None = self._creator_names[int(song)].as_py()
         return name
 
 

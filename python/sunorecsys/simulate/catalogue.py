@@ -172,7 +172,8 @@ def _ages(rng: np.random.Generator, songs: int, weeks: int) -> Floats:
     before = weeks * 7.0
     older = rng.uniform(before, before + WEEKS_BEFORE_LISTENING * 7.0, songs)
     younger = rng.uniform(0.3, before, songs)
-    return np.floor(np.where(rng.random(songs) < 0.67, older, younger) * _DAY)
+    days: Floats = np.where(rng.random(songs) < 0.67, older, younger)
+    return np.floor(days * _DAY)
 
 
 def _originals(rng: np.random.Generator, creator: Ints) -> Ints:
@@ -319,6 +320,11 @@ def _lyrics(row: list[int], sung: words.Language, things: tuple[str, ...]) -> st
     if row[18] % 3:
         parts += [("Bridge", bridge), ("Chorus", chorus[:2])]
     return "\n\n".join("\n".join([f"[{name}]", *text]) for name, text in parts)
+
+
+def default_creators(songs: int) -> int:
+    """Return how many creators an invented catalogue has unless told otherwise."""
+    return max(1, songs // 5)
 
 
 def default_until() -> datetime:
