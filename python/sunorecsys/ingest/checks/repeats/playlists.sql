@@ -37,7 +37,14 @@ owners as (
 )
 
 select
-    first_entries.position,
+    row_number() over (
+        order by
+            first_entries.playlist_id,
+            first_entries.song_position nulls last,
+            first_entries.position,
+            first_entries.place_in_row
+    ) as position,
+    first_entries.position as row_position,
     first_entries.playlist_id,
     owners.owner_id,
     owners.owner_handle,
@@ -55,6 +62,6 @@ inner join owners on first_entries.playlist_id = owners.playlist_id;
 
 create or replace temp table counts as
 select
-    (select count(distinct position) from landed) as accepted,
+    (select count(distinct row_position) from landed) as accepted,
     (select count(*) from entries) - (select count(*) from landed) as repeated,
     0 as without_time;

@@ -1,0 +1,359 @@
+"""Publishing: the tables of a build, copied into one file that readers open.
+
+Readers never open the warehouse, because DuckDB locks it while dbt writes. A release
+is written aside, checked, and becomes the current one when the link
+``releases/current.duckdb`` moves, in one atomic step. Whatever fails before leaves the
+last release serving.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from sunorecsys import landing
+from sunorecsys.errors import SunorecsysError
+
+SCHEMA_VERSION = 1
+CURRENT = "current.duckdb"
+
+# DuckDB 1.x cannot open what DuckDB 2 writes by default.
+_STORAGE_VERSION = "v1.0.0"
+_BUILDING = ".building-"
+
+# later macros call earlier ones
+_MACROS = ("als_solve", "recommend", "recommend_from", "similar", "explain")
+
+_RESULT = pa.schema(
+    [
+        ("release_id", pa.string()),
+        ("is_published", pa.bool_()),
+        ("message", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How dbt was called: only a whole build publishes."""
+
+    command: str
+    selection: tuple[str, ...] = ()
+    is_empty: bool = False
+
+    @classmethod
+    def current(cls) -> "Invocation":
+        """Return the running invocation of dbt."""
+        from dbt.flags import get_flags
+
+        flags = get_flags()
+        given = (
+            *(getattr(flags, "SELECT", None) or ()),
+            *(getattr(flags, "EXCLUDE", None) or ()),
+            *(getattr(flags, "RESOURCE_TYPES", None) or ()),
+            *(getattr(flags, "EXCLUDE_RESOURCE_TYPES", None) or ()),
+        )
+        selector = getattr(flags, "SELECTOR", None)
+        return cls(
+            command=str(getattr(flags, "WHICH", "")),
+            selection=(*map(str, given), *([str(selector)] if selector else [])),
+            is_empty=bool(
+                getattr(flags, "EMPTY", False) or getattr(flags, "SAMPLE", None)
+            ),
+        )
+
+    def refusal(self) -> str | None:
+        """Return why this invocation must not publish, or None."""
+        if self.command != "build":
+            return f"dbt {self.command} runs no tests"
+        if self.selection:
+            return f"only a part was built ({' '.join(self.selection)})"
+        if self.is_empty:
+            return "only a part of the rows was built"
+        return None
+
+
+def publish(
+    session: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, duckdb.DuckDBPyRelation],
+    clock: duckdb.DuckDBPyRelation,
+    *,
+    releases: str,
+    kept: int,
+    invocation: Invocation | None = None,
+) -> pa.Table:
+    """Copy tables into a new release and make it the current one.
+
+    Args:
+        session: the connection of the build.
+        tables: what the release holds, by the name it has there.
+        clock: one row with as_of, week_start and source.
+        releases: the folder of releases.
+        kept: how many releases stay; the current one always does.
+        invocation: how dbt was called; None: the running one.
+
+    Returns:
+        One row: release_id, is_published and a message for people.
+
+    Raises:
+        SunorecsysError: the release could not be written; the last one still serves.
+    """
+    invocation = invocation or Invocation.current()
+    folder = Path(releases)
+    columns = clock.columns
+    now = dict(zip(columns, clock.fetchall()[0], strict=True))
+    refusal = invocation.refusal() or _sample_over_landing(folder, now["source"])
+    if refusal:
+        return _result(
+            None,
+            f"Nothing was published: {refusal}. "
+            "The last release still serves. Run a whole `dbt build` to publish.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f"{_BUILDING}{os.getpid()}.duckdb"
+    try:
+        hashes, counts = _copy(session, tables, aside)
+        release_id = _release_id(now["as_of"], hashes)
+        _finish(aside, release_id, now, hashes, counts)
+        if now["source"] == "landing":
+            _write_served(aside, now["week_start"])
+        target = folder / f"{release_id}.duckdb"
+        _sync(aside)
+        aside.replace(target)
+        _point_current(folder, target)
+    except (duckdb.Error, OSError) as error:
+        raise SunorecsysError(
+            f"The release could not be written: {error}. The last release still "
+            "serves. Free space or mend the cause, then build again."
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+        aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
+    _prune(folder, kept)
+    return _result(release_id, f"Published release {release_id} to {folder}.")
+
+
+def _result(release_id: str | None, message: str) -> pa.Table:
+    # dbt shows no output of a Python model but what it prints itself
+    print(message, file=sys.stderr, flush=True)
+    row = {
+        "release_id": release_id,
+        "is_published": release_id is not None,
+        "message": message,
+    }
+    return pa.Table.from_pylist([row], schema=_RESULT)
+
+
+def _sample_over_landing(folder: Path, source: str) -> str | None:
+    if source == "landing":
+        return None
+    try:
+        with duckdb.connect(str(folder / CURRENT), read_only=True) as current:
+            row = current.execute("select source from build_info").fetchone()
+    except duckdb.Error:
+        return None
+    if row and row[0] == "landing":
+        return "a release of the sample does not replace one of your own data"
+    return None
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _copy(
+    session: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, duckdb.DuckDBPyRelation],
+    path: Path,
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Copy tables, ordered by their leading columns, and return hashes and counts."""
+    path.unlink(missing_ok=True)
+    # a transaction of its own: one may write to one database only
+    cursor = session.cursor()
+    hashes, counts = {}, {}
+    cursor.execute(
+        f"attach {_quoted(str(path))} as published "
+        f"(storage_version {_quoted(_STORAGE_VERSION)})"
+    )
+    try:
+        for name, relation in tables.items():
+            # rows of one listener or song lie together, so a lookup reads one block
+            order = ", ".join(f'"{column}"' for column in _sort_columns(relation))
+            cursor.execute(
+                f"create table published.main.{name} as "  # noqa: S608
+                f"from ({relation.sql_query()}) order by {order}"
+            )
+            row = cursor.execute(
+                "select count(*), "  # noqa: S608
+                "md5(coalesce(bit_xor(md5_number(cast(t as varchar))), 0)::varchar) "
+                f"from published.main.{name} as t"
+            ).fetchall()[0]
+            counts[name], hashes[name] = int(row[0]), str(row[1])
+    finally:
+        cursor.execute("detach published")
+        cursor.close()
+    return hashes, counts
+
+
+def _sort_columns(relation: duckdb.DuckDBPyRelation) -> list[str]:
+    sortable = [
+        name
+        for name, type_ in zip(relation.columns, relation.types, strict=True)
+        if "[" not in str(type_)
+    ]
+    return sortable[:4] or relation.columns[:1]
+
+
+def macro_sql() -> list[str]:
+    """Return the statements that create the macros of a release, in order."""
+    folder = resources.files("sunorecsys.release") / "macros"
+    return [
+        (folder / f"{name}.sql").read_text(encoding="utf-8") for name in _MACROS
+    ]
+
+
+def _release_id(as_of: datetime, hashes: Mapping[str, str]) -> str:
+    """Return a name that the same content always has."""
+    parts = [f"{name}={value}" for name, value in sorted(hashes.items())]
+    parts.extend(macro_sql())
+    digest = duckdb.execute("select md5(?)", ["\n".join(parts)]).fetchall()[0][0]
+    return f"{as_of:%Y-%m-%d}-{digest[:8]}"
+
+
+def _git_commit() -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def _finish(
+    path: Path,
+    release_id: str,
+    now: Mapping[str, Any],
+    hashes: Mapping[str, str],
+    counts: Mapping[str, int],
+) -> None:
+    """Add build_info and the macros, and check the file by calling each of them."""
+    versions = {
+        name: metadata.version(name)
+        for name in ("sunorecsys", "dbt-core", "dbt-duckdb", "duckdb", "implicit")
+    }
+    with duckdb.connect(str(path)) as release:
+        release.execute(
+            """
+            create table build_info as
+            select
+                cast($release_id as varchar) as release_id,
+                cast($schema_version as integer) as schema_version,
+                cast($built_at as timestamp) as built_at,
+                cast($as_of as timestamp) as as_of,
+                cast($week_start as date) as week_start,
+                cast($source as varchar) as source,
+                cast($git_commit as varchar) as git_commit,
+                cast($versions as map(varchar, varchar)) as versions,
+                cast($row_counts as map(varchar, bigint)) as row_counts,
+                cast($content_hashes as map(varchar, varchar)) as content_hashes
+            """,
+            {
+                "release_id": release_id,
+                "schema_version": SCHEMA_VERSION,
+                "built_at": datetime.now(UTC).replace(tzinfo=None),
+                "as_of": now["as_of"],
+                "week_start": now["week_start"],
+                "source": now["source"],
+                "git_commit": _git_commit(),
+                "versions": versions,
+                "row_counts": dict(counts),
+                "content_hashes": dict(hashes),
+            },
+        )
+        for statement in macro_sql():
+            release.execute(statement)
+    with duckdb.connect(str(path), read_only=True) as release:
+        check(release)
+
+
+def check(release: duckdb.DuckDBPyConnection) -> None:
+    """Call every macro of a release once; raise duckdb.Error where one fails."""
+    user = release.execute("select min(user_id) from listeners").fetchall()[0][0]
+    song = release.execute("select min(song_id) from songs").fetchall()[0][0]
+    release.execute("from recommend($1)", [user]).fetchall()
+    release.execute("from recommend_from([$1])", [song]).fetchall()
+    release.execute("from similar($1)", [song]).fetchall()
+    release.execute("from explain($1, $2)", [user, song]).fetchall()
+
+
+def _write_served(path: Path, week_start: date) -> None:
+    """Keep this week's lists in landing: they are data for the weeks to come."""
+    target = Path("landing") / "served" / f"week={week_start:%Y-%m-%d}.parquet"
+    with (
+        landing.replacing(target) as aside,
+        duckdb.connect(str(path), read_only=True) as release,
+    ):
+        release.execute(
+            "copy (select * from discover_weekly where week_start = $week "  # noqa: S608
+            "order by user_id, playlist_rank) "
+            f"to {_quoted(str(aside))} (format parquet, compression zstd)",
+            {"week": week_start},
+        )
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _point_current(folder: Path, target: Path) -> None:
+    link = folder / f".{CURRENT}-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.name)
+    link.replace(folder / CURRENT)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the release files of a folder, the newest first."""
+    found = [
+        path
+        for path in folder.glob("*.duckdb")
+        if not path.is_symlink() and not path.name.startswith(".")
+    ]
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))[::-1]
+
+
+def _prune(folder: Path, kept: int) -> None:
+    """Remove all but the newest releases, and what killed builds left behind."""
+    current = (folder / CURRENT).resolve()
+    _remove(path for path in files(folder)[max(kept, 1) :] if path != current)
+    _remove(folder.glob(f"{_BUILDING}*"))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+__all__: Sequence[str] = (
+    "CURRENT",
+    "SCHEMA_VERSION",
+    "Invocation",
+    "check",
+    "files",
+    "macro_sql",
+    "publish",
+)
