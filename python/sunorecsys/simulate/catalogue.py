@@ -227,7 +227,12 @@ def _texts(
     draws = rng.integers(0, 2**31, (songs, _DRAWS), dtype=np.int32)
     for song, row in enumerate(draws.tolist()):
         sung = _LANGUAGES[language[song]]
-        things = sung.things[theme[song]]
+        all_things = sung.things(theme[song])
+        # A song is about four things of its theme.
+        things = [
+            all_things[(row[4] + number * _step(row[5])) % len(all_things)]
+            for number in range(4)
+        ]
         titles.append(_title(row, sung, things, theme[song]))
         tags = _tags(row[8:24], genre[song], scene[song], bool(is_instrumental[song]))
         all_tags.append(", ".join(tags))
@@ -256,9 +261,7 @@ def _upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _title(
-    row: list[int], sung: words.Language, things: tuple[str, ...], theme: int
-) -> str:
+def _title(row: list[int], sung: words.Language, things: list[str], theme: int) -> str:
     first = row[0] % len(things)
     second = (first + 1 + row[1] % (len(things) - 1)) % len(things)
     one, two = things[first], things[second]
@@ -301,18 +304,18 @@ def _tags(row: list[int], genre: int, scene: int, is_instrumental: bool) -> list
     return list(dict.fromkeys(tags))
 
 
-def _lyrics(row: list[int], sung: words.Language, things: tuple[str, ...]) -> str:
+def _lyrics(row: list[int], sung: words.Language, things: list[str]) -> str:
     """Return two verses around a chorus, most with a bridge, some with less."""
     lines = []
-    # A step without a common factor would visit every line; one that has is caught
-    # by the place the walk starts from.
-    start, step = row[0], 1 + row[1] % 3
     for number in range(14):
         draw = row[2 + number]
         first = draw % len(things)
         second = (first + 1 + draw // 7 % (len(things) - 1)) % len(things)
-        line = sung.lines[(start + number * step) % len(sung.lines)]
-        lines.append(_upper_first(line.format(a=things[first], b=things[second])))
+        line = sung.lines[(row[0] + number * _step(row[1])) % len(sung.lines)]
+        line = line.format(a=things[first], b=things[second])
+        if draw // 31 % 5 < 3:
+            line += sung.comma + sung.tails[draw // 163 % len(sung.tails)]
+        lines.append(_upper_first(line))
     verse, chorus, more, bridge = lines[:4], lines[4:8], lines[8:12], lines[12:14]
     parts = [("Verse", verse), ("Chorus", chorus)]
     if row[17] % 5:
@@ -320,6 +323,11 @@ def _lyrics(row: list[int], sung: words.Language, things: tuple[str, ...]) -> st
     if row[18] % 3:
         parts += [("Bridge", bridge), ("Chorus", chorus[:2])]
     return "\n\n".join("\n".join([f"[{name}]", *text]) for name, text in parts)
+
+
+def _step(draw: int) -> int:
+    """Return a step that visits all of 8, 12 or 32 before it comes back."""
+    return (1, 5, 7, 11)[draw % 4]
 
 
 def default_creators(songs: int) -> int:

@@ -326,80 +326,49 @@ class Language(NamedTuple):
 
     # share of the creators who write in it
     share: float
-    # per theme, things with their article
-    things: tuple[tuple[str, ...], ...]
+    # per theme 8 or 12 things with their article, separated by commas
+    themes: tuple[str, ...]
+    # 12 or 32 of them
     lines: tuple[str, ...]
+    # what may follow a line
+    tails: tuple[str, ...]
     titles: tuple[str, ...]
+    # between a line and its tail
+    comma: str = ", "
+
+    def things(self, theme: int) -> list[str]:
+        """Return the things of a theme."""
+        return self.themes[theme].split(", ")
 
 
 LANGUAGES: dict[str, Language] = {
     "english": Language(
         56,
         (
-            (
-                "the last train",
-                "the corner store",
-                "the rooftop",
-                "the taxi light",
-                "the crosswalk",
-                "the fire escape",
-            ),
-            (
-                "the harbor",
-                "the lighthouse",
-                "the undertow",
-                "the salt wind",
-                "the ferry",
-                "the coral",
-            ),
-            (
-                "the highway",
-                "the rearview mirror",
-                "the gas station",
-                "the milestone",
-                "the dust",
-                "the detour",
-            ),
-            (
-                "the satellite",
-                "the half moon",
-                "the comet",
-                "the northern light",
-                "the orbit",
-                "the first star",
-            ),
-            (
-                "the kitchen table",
-                "the spare key",
-                "the hallway",
-                "the old piano",
-                "the porch swing",
-                "the attic",
-            ),
-            (
-                "the first snow",
-                "the frozen lake",
-                "the long december",
-                "the wool coat",
-                "the chimney smoke",
-                "the sleigh",
-            ),
-            (
-                "the circuit",
-                "the broken robot",
-                "the server room",
-                "the password",
-                "the signal",
-                "the blue screen",
-            ),
-            (
-                "the lemon tree",
-                "the wild rose",
-                "the greenhouse",
-                "the honeybee",
-                "the moss",
-                "the open gate",
-            ),
+            "the last train, the corner store, the rooftop, the taxi light, "
+            "the crosswalk, the fire escape, the subway, the billboard, "
+            "the skyline, the night bus, the elevator, the alley cat",
+            "the harbor, the lighthouse, the undertow, the salt wind, the ferry, "
+            "the coral, the anchor, the seagull, the driftwood, the tide, "
+            "the sailor, the shipwreck",
+            "the highway, the rearview mirror, the gas station, the milestone, "
+            "the dust, the detour, the motel, the steering wheel, the canyon, "
+            "the passenger seat, the road map, the tollbooth",
+            "the satellite, the half moon, the comet, the northern light, the orbit, "
+            "the first star, the telescope, the eclipse, the rocket, the thunder, "
+            "the sunrise, the paper plane",
+            "the kitchen table, the spare key, the hallway, the old piano, "
+            "the porch swing, the attic, the doorbell, the wallpaper, the staircase, "
+            "the bathtub, the teapot, the photograph",
+            "the first snow, the frozen lake, the long december, the wool coat, "
+            "the chimney smoke, the sleigh, the icicle, the blizzard, the pine tree, "
+            "the candle, the mitten, the avalanche",
+            "the circuit, the broken robot, the server room, the password, "
+            "the signal, the blue screen, the algorithm, the battery, the antenna, "
+            "the hologram, the keyboard, the android",
+            "the lemon tree, the wild rose, the greenhouse, the honeybee, the moss, "
+            "the open gate, the sunflower, the watering can, the ivy, the butterfly, "
+            "the orchard, the scarecrow",
         ),
         (
             "I left my name beside {a} and nobody wrote back",
@@ -426,6 +395,52 @@ LANGUAGES: dict[str, Language] = {
             "And {a} turns, and {a} turns, and I stay",
             "I kept a picture of {b} in my shoe",
             "Don't wake {a}, it has only just learned to dream",
+            "They painted {a} in the color of your laughter",
+            "Give me {a}, give me {b}, give me trouble",
+            "Mother warned me about {a}",
+            "Half of my money went to {a}",
+            "Strangers wave at {a} as if it could wave back",
+            "Who taught {b} to sing in my key",
+            "Crooked and proud, like {a}",
+            "Nothing but {a} and a pocket of rain",
+        ),
+        (
+            "before the coffee gets cold",
+            "with borrowed matches in my hand",
+            "while the jukebox swallows coins",
+            "on the wrong side of midnight",
+            "under a cheap umbrella",
+            "for seven Sundays in a row",
+            "wearing my grandfather's watch",
+            "till our voices break",
+            "without a map or a reason",
+            "like a rumor in a small town",
+            "barefoot and unafraid",
+            "as the sirens fade",
+            "in a language of our own",
+            "against every good advice",
+            "when the fever lifts",
+            "behind velvet curtains",
+            "louder every year",
+            "with sugar on my tongue",
+            "and the neighbors don't mind",
+            "through static and smoke",
+            "beneath the broken clock",
+            "just to feel the floor shake",
+            "like thieves at a wedding",
+            "in the hush after applause",
+            "one heartbeat too late",
+            "and I call it freedom",
+            "where the bridges hum",
+            "across a thousand miles of wire",
+            "in somebody else's jacket",
+            "for the ones we buried",
+            "with a grin and a bruise",
+            "among the unpaid bills",
+            "as gentle as gravity",
+            "on a diet of hope",
+            "while champions sleep",
+            "and the drummer never blinks",
         ),
         (
             "{A}",
@@ -451,14 +466,22 @@ LANGUAGES: dict[str, Language] = {
     "spanish": Language(
         10,
         (
-            ("la esquina", "el último tren", "la azotea", "el semáforo"),
-            ("el puerto", "la marea", "el faro", "la sal"),
-            ("la carretera", "el retrovisor", "el polvo", "la frontera"),
-            ("la media luna", "el cometa", "la órbita", "el lucero"),
-            ("la cocina", "el pasillo", "la llave", "el viejo piano"),
-            ("la nieve", "el lago helado", "el abrigo", "la chimenea"),
-            ("el robot", "la señal", "el cable", "la pantalla azul"),
-            ("el limonero", "la rosa salvaje", "el musgo", "la abeja"),
+            "la esquina, el último tren, la azotea, el semáforo, la avenida, "
+            "el kiosco, la farola, el balcón",
+            "el puerto, la marea, el faro, la sal, la orilla, el ancla, la gaviota, "
+            "el naufragio",
+            "la carretera, el retrovisor, el polvo, la frontera, la gasolinera, "
+            "el desierto, la curva, el equipaje",
+            "la media luna, el cometa, la órbita, el lucero, el eclipse, la tormenta, "
+            "el relámpago, la madrugada",
+            "la cocina, el pasillo, la llave, el viejo piano, la ventana, el espejo, "
+            "la escalera, el retrato",
+            "la nieve, el lago helado, el abrigo, la chimenea, la escarcha, el trineo, "
+            "la bufanda, el invierno",
+            "el robot, la señal, el cable, la pantalla azul, la batería, el código, "
+            "la antena, el teclado",
+            "el limonero, la rosa salvaje, el musgo, la abeja, el girasol, la hiedra, "
+            "el huerto, la mariposa",
         ),
         (
             "Cuando vuelve {a}, me quedo sin palabras",
@@ -471,20 +494,44 @@ LANGUAGES: dict[str, Language] = {
             "Y otra vez {a}, y otra vez tú",
             "Guardo {a} en un bolsillo roto",
             "Dime si {a} también te llama",
+            "Mi abuela decía que {a} trae suerte",
+            "Nadie me quita {a}",
+        ),
+        (
+            "con el alma descalza",
+            "sin pedir permiso",
+            "mientras arde la guitarra",
+            "como un secreto a voces",
+            "hasta que salga el sol",
+            "por culpa de tus ojos",
+            "aunque llueva fuego",
+            "a ritmo de tambor",
+            "en silencio y sin prisa",
+            "bajo un cielo prestado",
+            "con sabor a canela",
+            "para no olvidarte",
         ),
         ("{a} y {b}", "{a}", "Donde duerme {a}", "Antes que {a}", "Solo {a}"),
     ),
     "german": Language(
         7,
         (
-            ("die Straßenbahn", "das Hochhaus", "die Ampel", "der Spätkauf"),
-            ("der Hafen", "die Ebbe", "der Leuchtturm", "das Salz"),
-            ("die Landstraße", "der Umweg", "das Fernlicht", "der Staub"),
-            ("der Halbmond", "das Polarlicht", "der Komet", "die Umlaufbahn"),
-            ("der Küchentisch", "die Treppe", "das Klavier", "der Schlüssel"),
-            ("der erste Schnee", "das Eis", "der Wintermantel", "die Stille"),
-            ("der Roboter", "das Signal", "die Maschine", "das Kennwort"),
-            ("der Zitronenbaum", "das Moos", "die wilde Rose", "der Zaun"),
+            "die Straßenbahn, das Hochhaus, die Ampel, der Spätkauf, der Bahnhof, "
+            "die Laterne, das Dachfenster, der Nachtbus",
+            "der Hafen, die Ebbe, der Leuchtturm, das Salz, die Möwe, der Anker, "
+            "das Treibholz, die Fähre",
+            "die Landstraße, der Umweg, das Fernlicht, der Staub, die Tankstelle, "
+            "der Rückspiegel, das Gepäck, die Kreuzung",
+            "der Halbmond, das Polarlicht, der Komet, die Umlaufbahn, das Gewitter, "
+            "die Rakete, der Morgenstern, das Teleskop",
+            "der Küchentisch, die Treppe, das Klavier, der Schlüssel, die Tapete, "
+            "der Dachboden, das Fenster, die Teekanne",
+            "der erste Schnee, das Eis, der Wintermantel, die Stille, der Schlitten, "
+            "die Kerze, das Feuer, der Frost",
+            "der Roboter, das Signal, die Maschine, das Kennwort, der Bildschirm, "
+            "die Batterie, der Algorithmus, die Antenne",
+            "der Zitronenbaum, das Moos, die wilde Rose, der Zaun, der Efeu, "
+            "die Hummel, das Gewächshaus, die Sonnenblume",
         ),
         (
             "Und {a} bleibt, wenn alle andern gehn",
@@ -497,20 +544,44 @@ LANGUAGES: dict[str, Language] = {
             "Erst kam {a}, dann kam {b}, dann nichts",
             "So leise wie heut Nacht war {a} noch nie",
             "Mir gehört {a}, dir gehört {b}",
+            "Alles vergeht, nur {a} vergisst mich nicht",
+            "Irgendwann tanzt auch {a}",
+        ),
+        (
+            "und keiner fragt warum",
+            "mit Sand in den Schuhen",
+            "bis der Morgen uns verrät",
+            "als wär es nie gewesen",
+            "trotz aller guten Gründe",
+            "im Takt der alten Uhr",
+            "ganz ohne Applaus",
+            "wie ein halbes Versprechen",
+            "mitten im September",
+            "gegen den Wind",
+            "und ich glaub daran",
+            "zwischen Tür und Träumen",
         ),
         ("{a}", "{a} und {b}", "Wo {a} wohnt", "Nur {a}", "Noch einmal {a}"),
     ),
     "french": Language(
         6,
         (
-            ("le dernier métro", "la terrasse", "le trottoir", "la vitrine"),
-            ("la marée", "le phare", "la digue", "le sel"),
-            ("la route", "le virage", "la poussière", "le détour"),
-            ("la demi-lune", "la comète", "le satellite", "la grande ourse"),
-            ("la cuisine", "le couloir", "la vieille clé", "le piano"),
-            ("la neige", "le lac gelé", "le manteau", "la cheminée"),
-            ("le robot", "le signal", "la machine", "le mot de passe"),
-            ("le citronnier", "la rose sauvage", "la mousse", "le jardin"),
+            "le dernier métro, la terrasse, le trottoir, la vitrine, le boulevard, "
+            "la mansarde, le réverbère, la gare",
+            "la marée, le phare, la digue, le sel, la mouette, le naufrage, la vague, "
+            "le marin",
+            "la route, le virage, la poussière, le détour, la frontière, le désert, "
+            "la valise, le carrefour",
+            "la demi-lune, la comète, le satellite, la grande ourse, le tonnerre, "
+            "la fusée, le crépuscule, la galaxie",
+            "la cuisine, le couloir, la vieille clé, le piano, la fenêtre, le miroir, "
+            "la théière, le grenier",
+            "la neige, le lac gelé, le manteau, la cheminée, le givre, la bougie, "
+            "le traîneau, la tempête",
+            "le robot, le signal, la machine, le mot de passe, la pile, le clavier, "
+            "la puce, le circuit",
+            "le citronnier, la rose sauvage, la mousse, le jardin, le lierre, "
+            "la coccinelle, le tournesol, la serre",
         ),
         (
             "Je cherche {a} dans tes silences",
@@ -523,20 +594,44 @@ LANGUAGES: dict[str, Language] = {
             "On a perdu {a}, on a gardé la chanson",
             "Reste encore, {a} s'endort",
             "Sans toi {a} n'a plus de goût",
+            "J'ai dessiné {a} sur ta peau",
+            "Pourquoi {a} plutôt que {b}",
+        ),
+        (
+            "sans faire de bruit",
+            "comme un dimanche d'été",
+            "malgré les orages",
+            "au creux de la nuit",
+            "pour un dernier refrain",
+            "en robe de satin",
+            "le cœur en bandoulière",
+            "loin des regards",
+            "quand Paris s'ennuie",
+            "avec trois fois rien",
+            "jusqu'à l'aube",
+            "et tant pis pour demain",
         ),
         ("{a}", "{a} et {b}", "Sans {a}", "Avant {a}", "Comme {a}"),
     ),
     "portuguese": Language(
         6,
         (
-            ("a esquina", "o último bonde", "a laje", "o farol vermelho"),
-            ("a maré", "o cais", "a jangada", "o sal"),
-            ("a estrada", "o retrovisor", "a poeira", "o desvio"),
-            ("a meia-lua", "o cometa", "a estrela d'alva", "o satélite"),
-            ("a cozinha", "o corredor", "a chave", "o velho piano"),
-            ("a neve", "o lago gelado", "o casaco", "a lareira"),
-            ("o robô", "o sinal", "a máquina", "a tela azul"),
-            ("o limoeiro", "a rosa brava", "o musgo", "a abelha"),
+            "a esquina, o último bonde, a laje, o farol vermelho, a calçada, "
+            "o viaduto, a praça, o letreiro",
+            "a maré, o cais, a jangada, o sal, a onda, o pescador, a concha, "
+            "o horizonte",
+            "a estrada, o retrovisor, a poeira, o desvio, a bagagem, o caminhão, "
+            "a curva, o sertão",
+            "a meia-lua, o cometa, a estrela d'alva, o satélite, o trovão, a garoa, "
+            "o eclipse, a alvorada",
+            "a cozinha, o corredor, a chave, o velho piano, a janela, o espelho, "
+            "a rede, o retrato",
+            "a neve, o lago gelado, o casaco, a lareira, o frio, a vela, o agasalho, "
+            "a neblina",
+            "o robô, o sinal, a máquina, a tela azul, a bateria, o código, a antena, "
+            "o teclado",
+            "o limoeiro, a rosa brava, o musgo, a abelha, o girassol, a horta, "
+            "o beija-flor, a trepadeira",
         ),
         (
             "Quando chega {a}, eu canto baixinho",
@@ -548,20 +643,45 @@ LANGUAGES: dict[str, Language] = {
             "Samba {a}, chora {b}",
             "Me espera onde {a} termina",
             "Tem {a} no teu olhar",
+            "Quem inventou {a} nunca amou",
+            "Pintei {a} de azul",
+            "Cadê {a} que estava aqui",
+        ),
+        (
+            "com o pé no chão",
+            "sem hora pra voltar",
+            "na batida do pandeiro",
+            "feito criança",
+            "até o dia clarear",
+            "e o peito aperta",
+            "devagar, devagarinho",
+            "num gole de café",
+            "por amor ou teimosia",
+            "debaixo do mesmo luar",
+            "sorrindo de medo",
+            "que nem passarinho",
         ),
         ("{a}", "{a} e {b}", "Depois que {a} passar", "Sem {a}"),
     ),
     "italian": Language(
         3,
         (
-            ("la piazza", "il tram", "la vetrina", "il lampione"),
-            ("la marea", "il porto", "il faro", "la barca"),
-            ("la strada", "il confine", "la polvere", "il semaforo"),
-            ("la mezza luna", "la cometa", "il satellite", "la scia"),
-            ("la cucina", "il corridoio", "la chiave", "il pianoforte"),
-            ("la neve", "il lago ghiacciato", "il cappotto", "la stufa"),
-            ("il robot", "il segnale", "la macchina", "la corrente"),
-            ("il limone", "la rosa", "il muschio", "la siepe"),
+            "la piazza, il tram, la vetrina, il lampione, la periferia, il balcone, "
+            "la fontana, il portone",
+            "la marea, il porto, il faro, la barca, la conchiglia, il gabbiano, "
+            "la scogliera, il sale",
+            "la strada, il confine, la polvere, il semaforo, la valigia, il deserto, "
+            "la curva, il motore",
+            "la mezza luna, la cometa, il satellite, la scia, il tuono, la galassia, "
+            "il tramonto, la nuvola",
+            "la cucina, il corridoio, la chiave, il pianoforte, la finestra, "
+            "il ritratto, la soffitta, il tappeto",
+            "la neve, il lago ghiacciato, il cappotto, la stufa, la candela, il gelo, "
+            "la slitta, il maglione",
+            "il robot, il segnale, la macchina, la corrente, la batteria, il codice, "
+            "la tastiera, il circuito",
+            "il limone, la rosa, il muschio, la siepe, il girasole, la farfalla, "
+            "il cancello, la serra",
         ),
         (
             "E {a} non dorme più",
@@ -572,20 +692,38 @@ LANGUAGES: dict[str, Language] = {
             "Ho lasciato {a} per sentirti cantare",
             "Stasera {a} sembra un film",
             "Resta qui finché {a} si spegne",
+            "Perdonami se {a} mi somiglia",
+            "Ti regalo {a}, tu dammi {b}",
+            "Nemmeno {a} sa mentire così",
+            "Ogni estate {a} ritorna",
+        ),
+        (
+            "senza dire niente",
+            "con le scarpe in mano",
+            "come un bacio rubato",
+            "fino a domattina",
+            "tra mille bugie",
+            "e non fa più male",
+            "sotto un cielo di carta",
+            "piano piano",
+            "per un minuto ancora",
+            "con la voce rotta",
+            "amore mio",
+            "contro ogni previsione",
         ),
         ("{a}", "{a} e {b}", "Oltre {a}", "Quando torna {a}"),
     ),
     "japanese": Language(
         7,
         (
-            ("終電", "屋上", "交差点", "看板の灯り"),
-            ("灯台", "波打ち際", "潮風", "貝殻"),
-            ("高速道路", "バックミラー", "曲がり角", "砂ぼこり"),
-            ("半月", "彗星", "人工衛星", "一番星"),
-            ("台所", "合鍵", "古いピアノ", "縁側"),
-            ("初雪", "凍った湖", "マフラー", "白い息"),
-            ("ロボット", "信号音", "暗証番号", "青い画面"),
-            ("檸檬の木", "野ばら", "苔", "温室"),
+            "終電, 屋上, 交差点, 看板の灯り, 歩道橋, 自動販売機, 路地裏, 高層ビル",
+            "灯台, 波打ち際, 潮風, 貝殻, 桟橋, 水平線, 錨, 流木",
+            "高速道路, バックミラー, 曲がり角, 砂ぼこり, 給油所, 助手席, 地図, 国境",
+            "半月, 彗星, 人工衛星, 一番星, 望遠鏡, 稲妻, 夜明け, 紙飛行機",
+            "台所, 合鍵, 古いピアノ, 縁側, 屋根裏, 窓辺, 階段, 写真立て",
+            "初雪, 凍った湖, マフラー, 白い息, 暖炉, 手袋, 氷柱, 冬の星座",
+            "ロボット, 信号音, 暗証番号, 青い画面, 電池, アンテナ, 回路, 立体映像",
+            "檸檬の木, 野ばら, 苔, 温室, 向日葵, 蜜蜂, 蝶々, 果樹園",
         ),
         (
             "{a}だけが知っている",
@@ -597,20 +735,38 @@ LANGUAGES: dict[str, Language] = {
             "{a}みたいに光れたらいいのに",
             "明日になれば{a}も歌うでしょう",
             "ねえ、{a}が消えないうちに",
+            "ポケットの中に{a}を隠した",
+            "{a}より{b}が好きだった",
+            "誰も知らない{a}の名前",
+        ),
+        (
+            "涙なんて似合わない",
+            "そっと手をつないで",
+            "鼓動が追いつけない",
+            "約束を忘れたふりで",
+            "青春はまだ終わらない",
+            "声にならない声で",
+            "雨上がりの匂い",
+            "裸足のままで",
+            "時計の針を止めて",
+            "ひとりぼっちの合図",
+            "夢の続きを探して",
+            "世界でいちばん静かに",
         ),
         ("{a}", "{a}と{b}", "{a}まで", "さよなら{a}", "{a}のうた"),
+        comma="、",
     ),
     "korean": Language(
         5,
         (
-            ("막차", "옥상", "횡단보도", "네온사인"),
-            ("등대", "파도", "항구", "조개껍데기"),
-            ("고속도로", "갈림길", "백미러", "먼지"),
-            ("반달", "혜성", "인공위성", "첫 별"),
-            ("부엌", "열쇠", "낡은 피아노", "골목집"),
-            ("첫눈", "얼어붙은 호수", "목도리", "겨울밤"),
-            ("로봇", "신호", "비밀번호", "파란 화면"),
-            ("레몬나무", "들장미", "이끼", "온실"),
+            "막차, 옥상, 횡단보도, 네온사인, 골목길, 육교, 편의점, 가로등",
+            "등대, 파도, 항구, 조개껍데기, 갈매기, 수평선, 닻, 돛단배",
+            "고속도로, 갈림길, 백미러, 먼지, 휴게소, 옆자리, 국경, 여행 가방",
+            "반달, 혜성, 인공위성, 첫 별, 망원경, 번개, 새벽, 종이비행기",
+            "부엌, 열쇠, 낡은 피아노, 골목집, 창문, 다락방, 계단, 사진첩",
+            "첫눈, 얼어붙은 호수, 목도리, 겨울밤, 벽난로, 장갑, 고드름, 촛불",
+            "로봇, 신호, 비밀번호, 파란 화면, 건전지, 안테나, 회로, 홀로그램",
+            "레몬나무, 들장미, 이끼, 온실, 해바라기, 꿀벌, 나비, 과수원",
         ),
         (
             "{a}처럼 너를 기다려",
@@ -621,6 +777,24 @@ LANGUAGES: dict[str, Language] = {
             "잠든 {a} 위로 노래가 흘러",
             "{a}보다 조용한 너의 목소리",
             "말해 줘, {a}도 꿈을 꾸는지",
+            "{a}에게 안부를 전해 줘",
+            "어제의 {a}, 내일의 {b}",
+            "너 없이는 {a}도 낯설어",
+            "{a}부터 다시 시작해",
+        ),
+        (
+            "두 눈을 감고",
+            "심장이 먼저 대답해",
+            "숨이 차오를 때까지",
+            "아무 말도 하지 마",
+            "거짓말처럼",
+            "맨발로 춤추며",
+            "끝나지 않을 계절",
+            "비 오는 날의 약속",
+            "조금만 더 가까이",
+            "눈물은 필요 없어",
+            "세상이 멈춘 듯이",
+            "처음 그날같이",
         ),
         ("{a}", "{a}처럼", "{a}, {b}", "오늘의 {a}", "{a}까지"),
     ),

@@ -1,15 +1,17 @@
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.landing import SCHEMAS
 from sunorecsys.simulate import TYPES, Listening
 from sunorecsys.simulate.catalogue import invent, monday_after
-from sunorecsys.simulate.words import GENRES, LANGUAGES, genre_and_scene, handle
+from sunorecsys.simulate.words import GENRES, LANGUAGES, THEMES, genre_and_scene, handle
 
 UNTIL = datetime(2025, 11, 17)
 
@@ -461,8 +463,21 @@ def test_every_genre_is_recognized_by_its_name_and_scene():
             assert genre_and_scene(text) == (number, scene)
 
 
-def test_every_theme_has_things_in_every_language():
-    assert {len(language.things) for language in LANGUAGES.values()} == {8}
+@pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
+def test_every_language_has_words_for_every_theme(language):
+    things = [language.things(theme) for theme in range(len(THEMES))]
+    assert len(language.themes) == len(THEMES)
+    # Numbers that the walk of a song visits in full.
+    assert {len(named) for named in things} <= {8, 12}
+    assert len(language.lines) in (12, 32)
+    assert all(len(set(named)) == len(named) for named in things)
+
+
+def test_lyrics_of_different_songs_differ(songs):
+    prompts = songs.filter(pc.invert(songs["is_remix"]))["prompt"].drop_null()
+    texts = [set(text.splitlines()) for text in prompts.to_pylist()]
+    overlaps = [len(one & other) / len(one | other) for one, other in pairwise(texts)]
+    assert np.mean(overlaps) < 0.2
 
 
 def test_handles_are_unique():
