@@ -20,7 +20,7 @@ _DAY = 86_400
 _LANGUAGES = tuple(words.LANGUAGES.values())
 _LANGUAGE_NAMES = tuple(words.LANGUAGES)
 _VERSIONS = ("v3.5", "v4", "v4.5", "v5")
-# Gaps of one song's text: titles, tags and at most 16 different lines.
+# Random numbers per song: 24 for title and tags, the others for the lyrics.
 _DRAWS = 64
 
 
