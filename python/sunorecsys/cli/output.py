@@ -1,9 +1,11 @@
 """How commands speak: results on stdout, progress and notices on stderr."""
 
 import json
+import sys
 from datetime import date, datetime
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -12,8 +14,11 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
+from rich.text import Text
 
-results = Console(highlight=False)
+# a file or a pipe has no width of its own
+results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 notices = Console(stderr=True, highlight=False)
 
 
@@ -38,3 +43,62 @@ def progress() -> Progress:
         console=notices,
         transient=True,
     )
+
+
+def notice(message: str) -> None:
+    """Print one line on stderr."""
+    notices.print(plain(message))
+
+
+def plain(value: Any) -> Text:
+    """Return text from strangers as one line without control characters."""
+    line = " ".join(str(value).split())
+    return Text("".join(c if c.isprintable() else "�" for c in line))
+
+
+def table(title: str) -> Table:
+    """Return an empty table in the style of all commands."""
+    return Table(title=plain(title), title_justify="left", box=box.SIMPLE_HEAD)
+
+
+def show_recommendations(rows: list[dict[str, Any]], title: str) -> None:
+    """Print recommendations with the score of every channel and the reason."""
+    shown = table(title)
+    shown.add_column("#", justify="right")
+    shown.add_column("song")
+    shown.add_column("creator")
+    shown.add_column("score", justify="right")
+    for channel in ("item_cf", "content", "prompt", "user_cf", "quality"):
+        shown.add_column(channel, justify="right")
+    shown.add_column("reason")
+    for row in rows:
+        shown.add_row(
+            str(row["rank"]),
+            plain(row["title"]),
+            plain(row["creator_name"] or ""),
+            f"{row['score']:.3f}",
+            *(f"{score:.2f}" if score else "·" for score in row["channel_scores"].values()),
+            plain(row["reason"]),
+        )
+    results.print(shown)
+
+
+def show_similar(rows: list[dict[str, Any]], title: str) -> None:
+    """Print similar songs."""
+    shown = table(title)
+    shown.add_column("#", justify="right")
+    shown.add_column("song")
+    shown.add_column("creator")
+    shown.add_column("genre")
+    shown.add_column("id")
+    shown.add_column("similarity", justify="right")
+    for row in rows:
+        shown.add_row(
+            str(row["similarity_rank"]),
+            plain(row["title"]),
+            plain(row["creator_name"] or ""),
+            plain(row["genre"] or ""),
+            plain(row["song_id"]),
+            f"{row['similarity']:.3f}",
+        )
+    results.print(shown)

@@ -219,6 +219,8 @@ def _workspace() -> Iterator[duckdb.DuckDBPyConnection]:
                 "threads": _THREADS,
                 "temp_directory": folder,
                 "preserve_insertion_order": False,
+                # a name in SQL is a table, never a Python variable
+                "python_enable_replacements": False,
             }
         ) as connection,
     ):
@@ -258,11 +260,11 @@ def _check(
 ) -> None:
     """Fill the tables ``checked`` (all rows) and ``landed`` (those to be written)."""
     rows = _sql(f"rows/{plan.kind}.sql")
-    connection.register("raw", plan.schema.empty_table())
-    connection.execute(f"create or replace temp table checked as {rows}")
+    into = "create or replace temp table checked as"
     for batch, share in readers.read(source.path, plan):
         connection.register("raw", batch)
-        connection.execute(f"insert into checked {rows}")
+        connection.execute(f"{into} {rows}")
+        into = "insert into checked"
         if on_progress:
             on_progress(source.path, share)
     connection.unregister("raw")
@@ -401,7 +403,12 @@ def _write(
     file: Path,
     batch_rows: int,
 ) -> None:
-    batches = connection.sql(query).to_arrow_reader(batch_rows)
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    """Write a query's rows, down to the disk: the renames at the end need no room."""
+    with (
+        connection.sql(query).to_arrow_reader(batch_rows) as batches,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         for batch in batches:
             writer.write_batch(batch.cast(schema))
+    with file.open("rb") as written:
+        os.fsync(written.fileno())

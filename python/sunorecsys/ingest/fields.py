@@ -195,6 +195,7 @@ class Plan:
 
 def _listed(names: Iterable[str]) -> str:
     ordered = list(names)
-    shown = ", ".join(ordered[:_NAMES_SHOWN])
+    text = ", ".join(ordered[:_NAMES_SHOWN])
+    shown = "".join(mark if mark.isprintable() else "?" for mark in text)
     more = len(ordered) - _NAMES_SHOWN
     return f"It has: {shown}{f' and {more} more' if more > 0 else ''}."

@@ -583,7 +583,9 @@ def _parquet_batches(
     # names by number: DuckDB does not tell names apart by case
     numbers = {name: f"c{number}" for number, name in enumerate(paths)}
     read = 0
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with duckdb.connect(
+        config={"threads": 1, "python_enable_replacements": False}
+    ) as connection:
         connection.execute("set TimeZone = 'UTC'")
         for batch in parquet.iter_batches(
             batch_rows, columns=[".".join(path) for path in paths.values()]

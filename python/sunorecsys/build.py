@@ -1,0 +1,124 @@
+"""Running ``dbt build`` of the project from Python."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sunorecsys.errors import SunorecsysError
+from sunorecsys.project import Project
+
+# Called with the step that ended, how many have ended and how many there are.
+OnStep = Callable[[str, int, int], None]
+
+_FAILED = ("error", "fail", "runtime error")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did: how many steps ended how, and the seconds of each."""
+
+    statuses: dict[str, int]
+    seconds: dict[str, float]
+    warnings: list[str]
+
+
+def run(
+    project: Project, variables: dict[str, Any], *, on_step: OnStep | None = None
+) -> Built:
+    """Run ``dbt build`` on the whole project.
+
+    Raises:
+        SunorecsysError: a step failed; the message is its own.
+    """
+    from dbt.cli.main import dbtRunner
+
+    watch = _Watch(on_step)
+    with _working_in(project.root):
+        outcome = dbtRunner(callbacks=[watch]).invoke(
+            [
+                "build",
+                "--project-dir",
+                str(project.root),
+                "--profiles-dir",
+                str(project.root),
+                "--vars",
+                json.dumps(variables),
+                "--log-level",
+                "none",
+            ]
+        )
+    results = list(getattr(outcome.result, "results", None) or ())
+    failed = [result for result in results if str(result.status) in _FAILED]
+    if failed:
+        raise SunorecsysError(_failure(failed))
+    if outcome.exception is not None or not outcome.success:
+        raise SunorecsysError(_explained(str(outcome.exception or "dbt failed.")))
+    statuses: dict[str, int] = {}
+    for result in results:
+        statuses[str(result.status)] = statuses.get(str(result.status), 0) + 1
+    return Built(
+        statuses=statuses,
+        seconds={result.node.name: result.execution_time for result in results},
+        warnings=[
+            f"{result.node.name}: {result.message}"
+            for result in results
+            if str(result.status) == "warn"
+        ],
+    )
+
+
+class _Watch:
+    """Counts the steps of a running build from dbt's events."""
+
+    def __init__(self, on_step: OnStep | None) -> None:
+        self._on_step = on_step
+        self._done = 0
+        self._total = 0
+
+    def __call__(self, event: Any) -> None:
+        if self._on_step is None:
+            return
+        if event.info.name == "LogStartLine":
+            self._total = event.data.total
+        elif event.info.name == "NodeFinished":
+            self._done += 1
+            self._on_step(event.data.node_info.node_name, self._done, self._total)
+
+
+@contextlib.contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _failure(failed: list[Any]) -> str:
+    first = failed[0]
+    others = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
+    return (
+        f"{first.node.resource_type} {first.node.name} failed: "
+        f"{_explained(str(first.message))}{others} "
+        "Nothing was published; the last release still serves."
+    )
+
+
+def _explained(message: str) -> str:
+    """Return what a person needs of dbt's message."""
+    if "Conflicting lock" in message or "Could not set lock" in message:
+        return (
+            "Another build is using the warehouse. Wait for it to finish, then try "
+            "again."
+        )
+    lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    own = [line for line in lines if line.startswith("sunorecsys.errors.")]
+    if own:
+        # the last line of a Python model's traceback is written for people
+        return own[-1].split(": ", 1)[1]
+    return " ".join(lines[:8])

@@ -1,0 +1,145 @@
+"""``sunorecsys recommend``, ``similar`` and ``explain``: reading the release."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import typer
+
+from sunorecsys import reader
+from sunorecsys.cli import output
+from sunorecsys.cli.options import Count, Json, ProjectDir, current_release
+from sunorecsys.errors import SunorecsysError, UsageError
+
+
+def recommend(
+    user: Annotated[str | None, typer.Option(help="A listener's id.")] = None,
+    users_file: Annotated[
+        Path | None, typer.Option(help="A file with one listener's id per line.")
+    ] = None,
+    songs: Annotated[
+        str | None, typer.Option(help="Ids of seed songs, separated by commas.")
+    ] = None,
+    n: Count = 30,
+    as_json: Json = False,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Show the recommendations of a listener, or a list from seed songs.
+
+    Example: sunorecsys recommend --user listener-005 -n 10
+    """
+    if [user, users_file, songs].count(None) != 2:
+        raise UsageError("Give one of --user, --users-file and --songs.")
+    with current_release(project_dir) as release:
+        if user is not None:
+            rows = reader.recommend(release, user, n)
+            _show(rows, f"For {user}", as_json)
+        elif songs is not None:
+            seeds = [part.strip() for part in songs.split(",") if part.strip()]
+            rows, unknown = reader.recommend_from(release, seeds, n)
+            for song in unknown:
+                output.notice(f"Unknown song left out: {song}")
+            _show(rows, f"From {len(seeds) - len(unknown)} seed songs", as_json)
+        elif users_file is not None:
+            _recommend_all(release, _read_users(users_file), n, as_json)
+
+
+def _read_users(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SunorecsysError(f"{path} cannot be read: {error}.") from error
+    users = [line.strip() for line in text.splitlines() if line.strip()]
+    if not users:
+        raise SunorecsysError(f"{path} holds no ids. Write one per line.")
+    return users
+
+
+def _recommend_all(
+    release: duckdb.DuckDBPyConnection, users: list[str], n: int, as_json: bool
+) -> None:
+    found: list[dict[str, Any]] = []
+    for user in users:
+        try:
+            rows = reader.recommend(release, user, n)
+        except SunorecsysError:
+            output.notice(f"Unknown listener left out: {user}")
+            continue
+        if as_json:
+            found.append(
+                {"user_id": user, "recommendations": rows, "count": len(rows)}
+            )
+        else:
+            _show(rows, f"For {user}", as_json=False)
+            found.append({"user_id": user})
+    if not found:
+        raise SunorecsysError("None of the listeners is in this release.")
+    if as_json:
+        output.emit_json({"users": found, "count": len(found)})
+
+
+def _show(rows: reader.Rows, title: str, as_json: bool) -> None:
+    if as_json:
+        output.emit_json({"recommendations": rows, "count": len(rows)})
+        return
+    output.show_recommendations(rows, title)
+
+
+def similar(
+    song: Annotated[str, typer.Argument(help="A song's id.")],
+    n: Count = 10,
+    channel: Annotated[
+        str, typer.Option(help=f"One of {', '.join(reader.SIMILAR_CHANNELS)}.")
+    ] = "blended",
+    as_json: Json = False,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Show the songs most like one song.
+
+    Example: sunorecsys similar song-0001 --channel prompt
+    """
+    if channel not in reader.SIMILAR_CHANNELS:
+        raise UsageError(
+            f"--channel is {channel!r}; use {', '.join(reader.SIMILAR_CHANNELS)}."
+        )
+    with current_release(project_dir) as release:
+        rows = reader.similar(release, song, n, channel)
+    if as_json:
+        output.emit_json({"song_id": song, "similar_songs": rows, "count": len(rows)})
+        return
+    output.show_similar(rows, f"Like {song} ({channel})")
+
+
+def explain(
+    user: Annotated[str, typer.Argument(help="A listener's id.")],
+    song: Annotated[str, typer.Argument(help="A song's id.")],
+    as_json: Json = False,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Show where a song's score comes from: every contribution, for any song.
+
+    Example: sunorecsys explain listener-005 song-0001
+    """
+    with current_release(project_dir) as release:
+        rows = reader.explain(release, user, song)
+    total = sum(row["contribution"] for row in rows)
+    if as_json:
+        output.emit_json(
+            {
+                "user_id": user,
+                "song_id": song,
+                "score": round(total, 9),
+                "contributions": rows,
+            }
+        )
+        return
+    table = output.table(f"{song} for {user}: {total:.4f}")
+    table.add_column("channel")
+    table.add_column("because of")
+    table.add_column("contribution", justify="right")
+    for row in rows:
+        because = row["seed_title"] or "the song's quality"
+        table.add_row(
+            row["channel"], output.plain(because), f"{row['contribution']:+.4f}"
+        )
+    output.results.print(table)

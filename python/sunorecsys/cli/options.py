@@ -1,0 +1,31 @@
+"""Options that several commands share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+
+from sunorecsys.project import VARIABLE, Project
+from sunorecsys.reader import open_release
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+ProjectDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar=VARIABLE,
+        help="The project folder; otherwise the one with dbt_project.yml here or above.",
+    ),
+]
+Count = Annotated[int, typer.Option("-n", min=1, max=100, help="How many songs.")]
+
+
+@contextmanager
+def current_release(
+    project_dir: Path | None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the current release of the project."""
+    with open_release(Project.find(project_dir).current_release) as release:
+        yield release
