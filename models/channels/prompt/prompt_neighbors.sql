@@ -22,23 +22,36 @@ prompt_groups as (
 
 ),
 
+shown_songs as (
+
+    select
+        catalogue.song_index,
+        prompt_groups.prompt_group
+    from catalogue
+    inner join prompt_groups using (song_index)
+    where not catalogue.is_hidden
+
+),
+
 -- a creator's own prompts resemble each other; that says nothing new
 by_others as (
 
     select
-        nearest_prompts.*,
-        prompt_groups.prompt_group
+        nearest_prompts.song_index,
+        nearest_prompts.neighbor_index,
+        nearest_prompts.similarity,
+        shown_songs.prompt_group
     from nearest_prompts
+    inner join shown_songs
+        on nearest_prompts.neighbor_index = shown_songs.song_index
     inner join catalogue as seed
         on nearest_prompts.song_index = seed.song_index
-    inner join catalogue as neighbor
-        on nearest_prompts.neighbor_index = neighbor.song_index
-    inner join prompt_groups
-        on nearest_prompts.neighbor_index = prompt_groups.song_index
-    where
-        seed.creator_index != neighbor.creator_index
-        and not neighbor.is_hidden
-        and nearest_prompts.similarity > 0
+    -- an anti join, because two songs of different creators are nearly all pairs
+    anti join catalogue as own_song
+        on
+            nearest_prompts.neighbor_index = own_song.song_index
+            and seed.creator_index = own_song.creator_index
+    where nearest_prompts.similarity > 0
 
 ),
 
