@@ -25,7 +25,7 @@ foreign_songs as (
         catalogue.song_index
     from playlist_songs
     inner join catalogue using (song_id)
-    where playlist_songs.owner_id is distinct from catalogue.creator_id
+    where coalesce(playlist_songs.owner_id != catalogue.creator_id, true)
 
 ),
 
