@@ -22,9 +22,9 @@ one_export as (
     qualify row_number() over (
         partition by song_exports.song_id
         order by
-            song_exports.exported_at < build_clock.as_of desc,
+            song_exports.exported_at <= build_clock.as_of desc,
             case
-                when song_exports.exported_at < build_clock.as_of
+                when song_exports.exported_at <= build_clock.as_of
                     then song_exports.exported_at
             end desc,
             song_exports.exported_at,
