@@ -19,7 +19,10 @@ catalogue_rates as (
             as engagement_rate,
         sum(upvote_count) / nullif(sum(play_count), 0) as upvote_rate
     from catalogue
-    where upvote_count is not null and comment_count is not null
+    where
+        play_count is not null
+        and upvote_count is not null
+        and comment_count is not null
 
 ),
 
