@@ -35,8 +35,11 @@ _MEMORY = "400MB"
 _THREADS = 2
 # Clocks differ, and exports are made in other time zones.
 _AHEAD = timedelta(days=1)
-# Lyrics are long: a batch of songs has to fit the 2 GB of an Arrow string array.
-_ROWS_WRITTEN = {"songs": 2_048, "playlists": 65_536, "interactions": 65_536}
+# Rows are read back in slices that fit the memory even where each has a long text,
+# and written in groups of a useful size.
+_SLICE = {"songs": 256, "playlists": 65_536, "interactions": 65_536}
+_GROUP_ROWS = 65_536
+_GROUP_BYTES = 32 * 1024 * 1024
 _REASONS = 100
 _EXAMPLES = 5
 # The key under which a landing file keeps the time of its export.
@@ -315,8 +318,9 @@ def _summary(
 
 
 def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
-    row = connection.execute(query).fetchone()
-    return tuple(row or ())
+    # fetchone would leave the result open, and the connection busy
+    (row,) = connection.execute(query).fetchall()
+    return tuple(row)
 
 
 def _learn_songs(connection: duckdb.DuckDBPyConnection) -> int:
@@ -360,10 +364,10 @@ def _land(
     schema = place.SCHEMAS[summary.kind]
     _write(
         connection,
-        f"select {', '.join(schema.names)} from landed order by position",  # noqa: S608 our own names
+        "landed",
         schema.with_metadata({_EXPORTED_AT: exported_at.isoformat()}),
         written.enter_context(place.replacing(target)),
-        _ROWS_WRITTEN[summary.kind],
+        _SLICE[summary.kind],
     )
 
 
@@ -377,9 +381,9 @@ def _keep_rejects(
         return
     connection.execute("set variable kind = $1", [summary.kind])
     connection.execute("set variable file = $1", [summary.file])
-    _write(
-        connection,
+    connection.execute(
         """
+        create or replace temp table refused as
         select
             getvariable('kind') as kind,
             getvariable('file') as file,
@@ -388,27 +392,46 @@ def _keep_rejects(
             content
         from checked
         where reason is not null
-        order by position
-        """,
+        """
+    )
+    _write(
+        connection,
+        "refused",
         place.SCHEMAS["rejects"],
         written.enter_context(place.replacing(target)),
-        65_536,
+        _GROUP_ROWS,
     )
 
 
 def _write(
     connection: duckdb.DuckDBPyConnection,
-    query: str,
+    table: str,
     schema: pa.Schema,
     file: Path,
-    batch_rows: int,
+    slice_rows: int,
 ) -> None:
-    """Write a query's rows, down to the disk: the renames at the end need no room."""
-    with (
-        connection.sql(query).to_arrow_reader(batch_rows) as batches,
-        pq.ParquetWriter(file, schema, compression="zstd") as writer,
-    ):
-        for batch in batches:
-            writer.write_batch(batch.cast(schema))
+    """Write the rows of a table by position, ``slice_rows`` positions at a time.
+
+    A sort of the whole would need room for all lyrics at once. The file is synced to
+    the disk, so that the renames at the end need no more room.
+    """
+    (last,) = _row(connection, f"select max(position) from {table}")  # noqa: S608
+    in_slice = (
+        f"select {', '.join(schema.names)} from {table} "  # noqa: S608 our own names
+        "where position between $1 and $2 order by position"
+    )
+    group: list[pa.Table] = []
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for first in range(1, last + 1, slice_rows):
+            bounds = [first, first + slice_rows - 1]
+            rows = connection.sql(in_slice, params=bounds).to_arrow_table()
+            group.append(rows.cast(schema))
+            if (
+                first + slice_rows > last
+                or sum(map(len, group)) >= _GROUP_ROWS
+                or sum(rows.nbytes for rows in group) >= _GROUP_BYTES
+            ):
+                writer.write_table(pa.concat_tables(group))
+                group = []
     with file.open("rb") as written:
         os.fsync(written.fileno())
