@@ -56,12 +56,13 @@ candidate_counts as (
 
 ),
 
+-- what was just served is out too, until nothing else is left
 excluded_counts as (
 
     select
         user_index,
         count(*) as excluded
-    from excluded_songs
+    from (select * from excluded_songs union all select * from recently_served)
     group by user_index
 
 ),
