@@ -29,7 +29,7 @@ catalogue as (
         song_index,
         song_id,
         -- titles come from strangers: one line, and not too long
-        regexp_replace(trim(title), '\s+', ' ', 'g') as title
+        trim(regexp_replace(title, '[\pZ\p{Cc}]+', ' ', 'g')) as title
     from {{ ref('catalogue') }}
 
 ),
