@@ -113,10 +113,11 @@ one_version as (
         recently_served.song_index is not null as is_repeat
     from unheard
     left join recently_served using (user_index, song_index)
-    qualify row_number() over (
-        partition by unheard.user_index, unheard.version_index
-        order by is_repeat, unheard.fill_rank
-    ) = 1
+    qualify
+        row_number() over (
+            partition by unheard.user_index, unheard.version_index
+            order by is_repeat, unheard.fill_rank
+        ) = 1
 
 )
 

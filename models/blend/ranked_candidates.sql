@@ -63,11 +63,13 @@ judged as (
 
 one_version as (
 
-    select * from judged
-    qualify row_number() over (
-        partition by user_index, version_index
-        order by is_below_threshold, is_repeat, blended_score desc, song_index
-    ) = 1
+    select *
+    from judged
+    qualify
+        row_number() over (
+            partition by user_index, version_index
+            order by is_below_threshold, is_repeat, blended_score desc, song_index
+        ) = 1
 
 ),
 
@@ -78,15 +80,15 @@ counted as (
         row_number() over (
             partition by user_index, creator_index
             order by is_below_threshold, is_repeat, blended_score desc, song_index
-        ) > {{ var('max_per_creator') }} as is_over_creator_cap
-        {%- if var('max_per_genre') %},
-        row_number() over (
-            partition by user_index, genre
-            order by is_below_threshold, is_repeat, blended_score desc, song_index
-        ) > {{ var('max_per_genre') }} and genre is not null as is_over_genre_cap
-        {%- else %},
-        false as is_over_genre_cap
-        {%- endif %}
+        ) > {{ var('max_per_creator') }} as is_over_creator_cap,
+        coalesce(
+            genre is not null
+            and row_number() over (
+                partition by user_index, genre
+                order by is_below_threshold, is_repeat, blended_score desc, song_index
+            ) > {{ var('max_per_genre') or 'null' }},
+            false
+        ) as is_over_genre_cap
     from one_version
 
 ),

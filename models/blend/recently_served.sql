@@ -41,6 +41,6 @@ from served_lists
 inner join build_clock
     on
         served_lists.week_start
-        >= build_clock.week_start - interval '{{ var("repeat_after_weeks") | int }} weeks'
+        >= build_clock.week_start - {{ 7 * var('repeat_after_weeks') }}
 inner join matrix_users using (user_id)
 inner join catalogue using (song_id)

@@ -5,7 +5,7 @@ catalogue as (
     select
         song_index,
         creator_index,
-        creator_id,
+        song_id,
         regexp_replace(lower(title), '[^\pL\pN]+', '', 'g') as title_letters
     from {{ ref('catalogue') }}
 
@@ -23,14 +23,12 @@ by_title as (
         catalogue.song_index,
         catalogue.creator_index,
         prompt_groups.prompt_group,
-        -- a title of signs only names nothing; nor does one whose creator is unknown
-        case
-            when catalogue.title_letters = '' or catalogue.creator_id is null
-                then catalogue.song_index
-            else min(catalogue.song_index) over (
-                partition by catalogue.creator_index, catalogue.title_letters
-            )
-        end as title_version
+        -- a title of signs only names nothing
+        min(catalogue.song_index) over (
+            partition by
+                catalogue.creator_index,
+                coalesce(nullif(catalogue.title_letters, ''), catalogue.song_id)
+        ) as title_version
     from catalogue
     inner join prompt_groups using (song_index)
 

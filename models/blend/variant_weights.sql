@@ -35,7 +35,6 @@ custom_weights as (
 
 select * from channel_weights
 where variant != 'custom'
-{% if weights -%}
 union all
 select * from custom_weights
-{%- endif %}
+where {{ 'true' if weights else 'false' }}

@@ -61,13 +61,14 @@ flooding_interactions as (
             past_interactions.user_id = flooded_days.user_id
             and date_trunc('day', past_interactions.occurred_at)
             = flooded_days.occurred_on
-    qualify row_number() over (
-        partition by past_interactions.user_id, flooded_days.occurred_on
-        order by
-            past_interactions.occurred_at,
-            past_interactions.song_id,
-            past_interactions.interaction_type
-    ) > {{ var('max_plays_per_day') }}
+    qualify
+        row_number() over (
+            partition by past_interactions.user_id, flooded_days.occurred_on
+            order by
+                past_interactions.occurred_at,
+                past_interactions.song_id,
+                past_interactions.interaction_type
+        ) > {{ var('max_plays_per_day') }}
 
 )
 

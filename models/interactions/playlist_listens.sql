@@ -43,11 +43,13 @@ playlists as (
 -- copies of one playlist are one opinion
 distinct_playlists as (
 
-    select * from playlists
-    qualify row_number() over (
-        partition by owner_id, song_indexes
-        order by playlist_id
-    ) = 1
+    select *
+    from playlists
+    qualify
+        row_number() over (
+            partition by owner_id, song_indexes
+            order by playlist_id
+        ) = 1
 
 ),
 

@@ -30,29 +30,37 @@ build_clock as (
 
 ),
 
-decayed as (
+aged_listens as (
 
     select
         listens.song_index,
-        -- whole days and decimals, because parallel sums of doubles differ from run to run
-        sum(
-            cast(
-                listens.type_weight
-                * log2(1 + listens.weight)
-                * case
-                    -- what has no time does not age
-                    when listens.occurred_at = timestamp '1970-01-01' then 1
-                    else pow(
-                        0.5,
-                        date_diff('day', listens.occurred_at, build_clock.as_of)
-                        / {{ var('popularity_half_life_days') }}
-                    )
-                end as decimal(18, 9)
-            )
-        ) as popularity_score
+        listens.weight,
+        listens.type_weight,
+        -- what has no time does not age
+        case
+            when listens.occurred_at = timestamp '1970-01-01' then 0
+            else date_diff('day', listens.occurred_at, build_clock.as_of)
+        end as age_days
     from listens
     cross join build_clock
-    group by listens.song_index
+
+),
+
+decayed as (
+
+    select
+        song_index,
+        -- decimals, because parallel sums of doubles differ from run to run
+        sum(
+            cast(
+                type_weight
+                * log2(1 + weight)
+                * pow(0.5, age_days / {{ var('popularity_half_life_days') }})
+                as decimal(18, 9)
+            )
+        ) as popularity_score
+    from aged_listens
+    group by song_index
 
 ),
 

@@ -27,14 +27,13 @@ newest as (
 clock as (
 
     select
-        {% if var('as_of') -%}
-            cast(cast('{{ valid_date(var("as_of")) }}' as date) as timestamp)
-        {%- else -%}
+        coalesce(
+            cast(cast({{ date_or_null(var('as_of')) }} as date) as timestamp),
             date_trunc(
                 'day',
                 coalesce(interaction_at, song_at, timestamp '1970-01-01')
             ) + interval 1 day
-        {%- endif %} as as_of
+        ) as as_of
     from newest
 
 )

@@ -20,7 +20,7 @@ song_words as (
             lower(regexp_replace(songs.prompt, '\[[^\]]{0,80}\]', ' ', 'g')),
             '[\pL]{4,}'
         )
-    ) as words(word)
+    ) as words (word)
 
 ),
 
@@ -49,7 +49,8 @@ select
     telling_words.songs_with_word
 from song_words
 inner join telling_words using (word)
-qualify row_number() over (
-    partition by song_words.song_id
-    order by telling_words.songs_with_word, song_words.word
-) <= 30
+qualify
+    row_number() over (
+        partition by song_words.song_id
+        order by telling_words.songs_with_word, song_words.word
+    ) <= 30

@@ -25,7 +25,7 @@ song_tags as (
         tag_list.tag,
         tag_list.tag_position
     from songs
-    cross join unnest(songs.tags) with ordinality as tag_list(tag, tag_position)
+    cross join unnest(songs.tags) with ordinality as tag_list (tag, tag_position)
 
 ),
 
@@ -48,10 +48,11 @@ tag_genres as (
     from distinct_tags
     inner join genres
         on contains(distinct_tags.words, ' ' || genres.keyword || ' ')
-    qualify row_number() over (
-        partition by distinct_tags.tag
-        order by length(genres.keyword) desc, genres.keyword
-    ) = 1
+    qualify
+        row_number() over (
+            partition by distinct_tags.tag
+            order by length(genres.keyword) desc, genres.keyword
+        ) = 1
 
 )
 
@@ -61,7 +62,8 @@ select
 from song_tags
 inner join tag_genres using (tag)
 group by song_tags.song_id, tag_genres.genre
-qualify row_number() over (
-    partition by song_tags.song_id
-    order by count(*) desc, min(song_tags.tag_position), tag_genres.genre
-) = 1
+qualify
+    row_number() over (
+        partition by song_tags.song_id
+        order by count(*) desc, min(song_tags.tag_position), tag_genres.genre
+    ) = 1

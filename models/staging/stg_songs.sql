@@ -19,19 +19,20 @@ one_export as (
     select song_exports.*
     from song_exports
     cross join build_clock
-    qualify row_number() over (
-        partition by song_exports.song_id
-        order by
-            song_exports.exported_at <= build_clock.as_of desc,
-            case
-                when song_exports.exported_at <= build_clock.as_of
-                    then song_exports.exported_at
-            end desc,
-            song_exports.exported_at,
-            song_exports.title,
-            song_exports.prompt,
-            song_exports.play_count desc
-    ) = 1
+    qualify
+        row_number() over (
+            partition by song_exports.song_id
+            order by
+                song_exports.exported_at <= build_clock.as_of desc,
+                case
+                    when song_exports.exported_at <= build_clock.as_of
+                        then song_exports.exported_at
+                end desc,
+                song_exports.exported_at,
+                song_exports.title,
+                song_exports.prompt,
+                song_exports.play_count desc
+        ) = 1
 
 ),
 
@@ -52,7 +53,7 @@ split_tags as (
 
 select
     * exclude (tags, all_tags, exported_at),
-    list_filter(
+    list_filter(  -- noqa: PRS
         all_tags,
         lambda tag, position: list_position(all_tags, tag) = position
     ) as tags

@@ -9,21 +9,25 @@ interaction_matrix as (
 -- pairs grow with the square of a listener's songs, so both sides are capped
 capped_by_listener as (
 
-    select * from interaction_matrix
-    qualify row_number() over (
-        partition by user_index
-        order by weight desc, song_index
-    ) <= {{ var('max_songs_per_listener') }}
+    select *
+    from interaction_matrix
+    qualify
+        row_number() over (
+            partition by user_index
+            order by weight desc, song_index
+        ) <= {{ var('max_songs_per_listener') }}
 
 ),
 
 capped as (
 
-    select * from capped_by_listener
-    qualify row_number() over (
-        partition by song_index
-        order by weight desc, user_index
-    ) <= {{ var('max_listeners_per_song') }}
+    select *
+    from capped_by_listener
+    qualify
+        row_number() over (
+            partition by song_index
+            order by weight desc, user_index
+        ) <= {{ var('max_listeners_per_song') }}
 
 ),
 

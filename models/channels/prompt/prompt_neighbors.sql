@@ -63,10 +63,11 @@ one_per_prompt as (
         neighbor_index,
         similarity
     from by_others
-    qualify row_number() over (
-        partition by song_index, prompt_group
-        order by similarity desc, neighbor_index
-    ) = 1
+    qualify
+        row_number() over (
+            partition by song_index, prompt_group
+            order by similarity desc, neighbor_index
+        ) = 1
 
 )
 
