@@ -35,11 +35,10 @@ _MEMORY = "400MB"
 _THREADS = 2
 # Clocks differ, and exports are made in other time zones.
 _AHEAD = timedelta(days=1)
-# Rows are read back in slices that fit the memory even where each has a long text,
-# and written in groups of a useful size.
-_SLICE = {"songs": 256, "playlists": 65_536, "interactions": 65_536}
-_GROUP_ROWS = 65_536
+# Rows are written in groups that fit the memory even where each has long lyrics: a
+# row counts the bytes of its texts, and some for the rest of it.
 _GROUP_BYTES = 32 * 1024 * 1024
+_ROW_BYTES = 512
 _REASONS = 100
 _EXAMPLES = 5
 # The key under which a landing file keeps the time of its export.
@@ -367,7 +366,6 @@ def _land(
         "landed",
         schema.with_metadata({_EXPORTED_AT: exported_at.isoformat()}),
         written.enter_context(place.replacing(target)),
-        _SLICE[summary.kind],
     )
 
 
@@ -399,39 +397,57 @@ def _keep_rejects(
         "refused",
         place.SCHEMAS["rejects"],
         written.enter_context(place.replacing(target)),
-        _GROUP_ROWS,
     )
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    schema: pa.Schema,
-    file: Path,
-    slice_rows: int,
+    connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, file: Path
 ) -> None:
-    """Write the rows of a table by position, ``slice_rows`` positions at a time.
+    """Write the rows of a table by position, a group at a time.
 
     A sort of the whole would need room for all lyrics at once. The file is synced to
     the disk, so that the renames at the end need no more room.
     """
-    (last,) = _row(connection, f"select max(position) from {table}")  # noqa: S608
-    in_slice = (
-        f"select {', '.join(schema.names)} from {table} "  # noqa: S608 our own names
-        "where position between $1 and $2 order by position"
-    )
-    group: list[pa.Table] = []
+    columns = ", ".join(schema.names)
+    texts = [column.name for column in schema if column.type == pa.string()]
+    sizes = " + ".join(f"coalesce(strlen({text}), 0)" for text in texts)
+    groups = connection.execute(
+        f"""
+        with
+
+        sized as (
+
+            select position, $row_bytes + {sizes} as size from {table}
+
+        ),
+
+        grouped as (
+
+            select
+                position,
+                sum(size) over (order by position) // $group_bytes as group_number
+            from sized
+
+        )
+
+        select min(position), max(position)
+        from grouped
+        group by group_number
+        order by group_number
+        """,  # noqa: S608 our own names
+        {"row_bytes": _ROW_BYTES, "group_bytes": _GROUP_BYTES},
+    ).fetchall()
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for first in range(1, last + 1, slice_rows):
-            bounds = [first, first + slice_rows - 1]
-            rows = connection.sql(in_slice, params=bounds).to_arrow_table()
-            group.append(rows.cast(schema))
-            if (
-                first + slice_rows > last
-                or sum(map(len, group)) >= _GROUP_ROWS
-                or sum(rows.nbytes for rows in group) >= _GROUP_BYTES
-            ):
-                writer.write_table(pa.concat_tables(group))
-                group = []
+        for bounds in groups:
+            rows = connection.sql(
+                f"""
+                select {columns}
+                from {table}
+                where position between $1 and $2
+                order by position
+                """,  # noqa: S608 our own names
+                params=bounds,
+            )
+            writer.write_table(rows.to_arrow_table().cast(schema))
     with file.open("rb") as written:
         os.fsync(written.fileno())

@@ -155,17 +155,22 @@ class Plan:
         return cls(kind, sources, dict(columns))
 
     @property
+    def fields(self) -> list[str]:
+        """The fields in the order of the schema: the list comes last."""
+        return sorted(self.sources, key=lambda field: field == LISTED)
+
+    @property
     def schema(self) -> pa.Schema:
         """The batches that readers yield: every field as the text of the file."""
-        fields = [(name, pa.string()) for name in self.sources if name != LISTED]
-        if LISTED in self.sources:
-            fields.append((LISTED, pa.list_(pa.string())))
         return pa.schema(
             [
                 ("position", pa.int64()),
                 ("problem", pa.string()),
                 ("content", pa.string()),
-                *fields,
+                *(
+                    (field, pa.list_(pa.string()) if field == LISTED else pa.string())
+                    for field in self.fields
+                ),
             ]
         )
 

@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import operator
 import re
 import zlib
 from collections import deque
@@ -273,12 +274,13 @@ def _csv(
         if header.count(name) > 1:
             raise SunorecsysError(f"{file} has two columns {name}. Rename one.")
     plan.require(found, file=str(file), has=header)
-    places = {
-        field: [header.index(name) for name in names if name in found]
-        for field, names in plan.sources.items()
-    }
+    takers = [
+        _csv_taker(
+            field, [header.index(name) for name in plan.sources[field] if name in found]
+        )
+        for field in plan.fields
+    ]
     batches = _Batches(plan)
-    order = plan.schema.names[3:]
     while True:
         lines.taken.clear()
         problem = None
@@ -301,10 +303,7 @@ def _csv(
         if problem is not None:
             batches.refuse(lines.position, content, problem)
         else:
-            values = [
-                _csv_value(field, [row[i] for i in places[field]]) for field in order
-            ]
-            batches.add(lines.position, content, values)
+            batches.add(lines.position, content, [take(row) for take in takers])
         if batches.is_full:
             yield batches.take(), share()
     if not batches.count:
@@ -312,9 +311,15 @@ def _csv(
     yield batches.take(), 1.0
 
 
-def _csv_value(field: str, values: list[str]) -> Any:
-    value = values[0] if len(values) == 1 else _first(values)
-    return _ids(value) if field == LISTED else value
+def _csv_taker(field: str, places: list[int]) -> Callable[[list[str]], Any]:
+    """Return what takes the value of a field from a record."""
+    if field == LISTED:
+        return lambda row: _ids(_first([row[place] for place in places]))
+    if len(places) == 1:
+        return operator.itemgetter(places[0])
+    if not places:
+        return lambda row: None
+    return lambda row: _first([row[place] for place in places])
 
 
 def _peek_line(stream: _Stream) -> bytes:
@@ -334,7 +339,7 @@ class _Objects:
         self._plan = plan
         self._fields = [
             (field, [(name, name.split(".")) for name in plan.sources[field]])
-            for field in plan.schema.names[3:]
+            for field in plan.fields
         ]
         self._found: set[str] = set()
         # a dictionary, because it keeps the order of the file
@@ -552,9 +557,11 @@ def _parquet(file: Path, stream: _Stream, plan: Plan) -> Iterator[Chunk]:
         whole = io.BytesIO(stream.read()) if is_packed else stream
         parquet = pq.ParquetFile(whole)
         yield from _parquet_batches(file, parquet, plan)
+    except _MisfitError as misfit:
+        raise SunorecsysError(f"{file} cannot be read: {misfit}.") from misfit
     except pa.ArrowException as error:
         raise SunorecsysError(
-            f"{file} is not a whole Parquet file: {str(error).splitlines()[0]}"
+            f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}"
         ) from error
     except duckdb.Error as error:
         raise SunorecsysError(
@@ -593,7 +600,7 @@ def _parquet_batches(
             columns = {"position": pa.array(np.arange(read, read + len(batch)) + 1)}
             is_broken = np.zeros(len(batch), dtype=bool)
             for name, path in paths.items():
-                column, broken = _utf8(_inner(batch, path))
+                column, broken = _readable(_inner(batch, path))
                 columns[numbers[name]] = column
                 is_broken |= broken
             columns["is_broken"] = pa.array(is_broken)
@@ -637,8 +644,12 @@ def _inner(batch: pa.RecordBatch, path: list[str]) -> pa.Array:
     return column
 
 
-def _utf8(column: pa.Array) -> tuple[pa.Array, Any]:
-    """Return text that is valid UTF-8, and which values were not."""
+def _readable(column: pa.Array) -> tuple[pa.Array, Any]:
+    """Return a column that DuckDB can read, and which of its values it could not.
+
+    These are texts that are not UTF-8. Times become text here: one that DuckDB cannot
+    hold would otherwise stop the file instead of its row.
+    """
     broken = np.zeros(len(column), dtype=bool)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -646,6 +657,8 @@ def _utf8(column: pa.Array) -> tuple[pa.Array, Any]:
         column = column.view(
             pa.string() if pa.types.is_binary(column.type) else pa.large_string()
         )
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp(column.type.unit)).cast(pa.string())
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:
@@ -667,7 +680,7 @@ def _texts(plan: Plan, numbers: Mapping[str, str], types: Mapping[str, Any]) -> 
         f"case when is_broken then '{_NOT_UTF8}' end as problem",
         "null::varchar as content",
     ]
-    for field in plan.schema.names[3:]:
+    for field in plan.fields:
         names = [name for name in plan.sources[field] if name in numbers]
         texts = [_text(field, numbers[name], types[name]) for name in names]
         if not texts:
@@ -689,9 +702,9 @@ def _text(field: str, column: str, kind: Any) -> str:
         if is_list and field in JOINED:
             return f"array_to_string({column}::varchar[], ', ')"
         if is_list or pa.types.is_struct(kind):
-            raise SunorecsysError(
-                f"The column for {field} holds {kind}, not one value per row. "
-                f"Name another with --column {field}=…"
+            raise _MisfitError(
+                f"the column for {field} holds {kind}, not one value per row; "
+                f"name another with --column {field}=…"
             )
         return f"{column}::varchar"
     if not is_list:
@@ -704,4 +717,4 @@ def _text(field: str, column: str, kind: Any) -> str:
     for name in ("song_id", "id"):
         if kind.value_type.get_field_index(name) >= 0:
             return f"list_transform({column}, lambda song: song.{name}::varchar)"
-    raise SunorecsysError(f"The songs of the playlists have no id; they are {kind}.")
+    raise _MisfitError(f"the songs of the playlists have no id; they are {kind}")
