@@ -24,8 +24,9 @@ recommendations as (
         user_cf_score,
         quality_score,
         blended_score,
-        -- quality proposes nothing
+        -- quality proposes nothing, unless nothing else has a weight
         case greatest(item_cf_score, content_score, prompt_score, user_cf_score)
+            when 0 then 'quality'
             when item_cf_score then 'item_cf'
             when user_cf_score then 'user_cf'
             when prompt_score then 'prompt'

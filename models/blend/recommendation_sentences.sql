@@ -110,32 +110,28 @@ word_lists as (
 select
     listener_recommendations.user_index,
     listener_recommendations.song_index,
-    case
-        when listener_recommendations.primary_channel = 'item_cf'
-            then 'Because you played '
-        when listener_recommendations.primary_channel = 'content'
-            then 'Sounds like '
-        when word_lists.words is not null
-            then 'Your prompt words: ' || word_lists.words
-        when listener_recommendations.primary_channel = 'prompt'
-            then 'Written like '
-        when listener_recommendations.primary_channel = 'user_cf'
-            then 'Listeners like you play it'
+    -- songs behind the playlist have no stored reasons, and so no seed songs to name
+    case listener_recommendations.primary_channel
+        when 'item_cf' then coalesce(
+            'Because you played ' || array_to_string(seed_titles.titles, ' and '),
+            'Played by the listeners of your songs'
+        )
+        when 'content' then coalesce(
+            'Sounds like ' || array_to_string(seed_titles.titles, ' and '),
+            'Sounds like songs you played'
+        )
+        when 'prompt' then coalesce(
+            'Your prompt words: ' || word_lists.words,
+            'Written like ' || array_to_string(seed_titles.titles, ' and '),
+            'Written like songs you played'
+        )
+        when 'user_cf' then coalesce(
+            'Listeners like you play it along with ' || seed_titles.titles[1],
+            'Listeners like you play it'
+        )
+        when 'quality' then 'Well received by its listeners'
         else 'Popular with everyone right now'
-    end
-    || case
-        when listener_recommendations.primary_channel in ('item_cf', 'content')
-            or (
-                listener_recommendations.primary_channel = 'prompt'
-                and word_lists.words is null
-            )
-            then coalesce(array_to_string(seed_titles.titles, ' and '), 'your songs')
-        else ''
     end as reason
 from listener_recommendations
 left join seed_titles using (user_index, song_index)
-left join word_lists
-    on
-        listener_recommendations.user_index = word_lists.user_index
-        and listener_recommendations.song_index = word_lists.song_index
-        and listener_recommendations.primary_channel = 'prompt'
+left join word_lists using (user_index, song_index)

@@ -1,9 +1,17 @@
 {%- set weights = var('weights') or {} -%}
 {%- set channels = ['item_cf', 'content', 'prompt', 'user_cf', 'quality'] -%}
-{%- for channel in weights if channel not in channels -%}
-    {{ exceptions.raise_compiler_error(
-        "weights names '" ~ channel ~ "'; channels are " ~ channels | join(', ') ~ '.'
-    ) }}
+{%- for channel, weight in weights.items() -%}
+    {%- if channel not in channels -%}
+        {{ exceptions.raise_compiler_error(
+            "weights names '" ~ channel ~ "'; channels are " ~ channels | join(', ') ~ '.'
+        ) }}
+    {%- endif -%}
+    {#- a comparison with NaN is false -#}
+    {%- if weight is not number or not (weight >= 0 and weight < 1e9) -%}
+        {{ exceptions.raise_compiler_error(
+            'weights gives ' ~ channel ~ ' ' ~ weight ~ '; use a number of 0 or more.'
+        ) }}
+    {%- endif -%}
 {%- endfor -%}
 
 with
@@ -31,10 +39,33 @@ custom_weights as (
     from history_stages
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+all_weights as (
+
+    select * from channel_weights
+    where variant != 'custom'
+    union all
+    select * from custom_weights
+    where {{ 'true' if weights else 'false' }}
+
+),
+
+known_variants as (
+
+    select list(distinct variant order by variant) as variants from all_weights
+
 )
 
-select * from channel_weights
-where variant != 'custom'
-union all
-select * from custom_weights
-where {{ 'true' if weights else 'false' }}
+select all_weights.*
+from all_weights
+cross join known_variants
+where
+    case
+        when list_contains(known_variants.variants, '{{ valid_name(var("variant")) }}')
+            then true
+        else error(
+            'No variant {{ valid_name(var("variant")) }} in channel_weights; known: '
+            || array_to_string(known_variants.variants, ', ')
+        )
+    end

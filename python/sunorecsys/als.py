@@ -252,7 +252,7 @@ def _sparse(interactions: pa.Table, *, songs: int) -> csr_matrix:
 def _groups(pairs: Matrix) -> dict[int, slice]:
     """Return where each user's rows lie in pairs sorted by user."""
     users, starts = np.unique(pairs[:, 0], return_index=True)
-    ends = [*starts[1:], len(pairs)]
+    ends = [*starts, len(pairs)][1:]
     return {
         int(user): slice(int(start), int(end))
         for user, start, end in zip(users, starts, ends, strict=True)
