@@ -144,7 +144,10 @@ def candidates(
     pairs = pairs[pairs[:, 0] <= users.max()]
     rows = rows_of[pairs[:, 0]]
     left_out = csr_matrix(
-        (np.ones((rows >= 0).sum(), np.float32), (rows[rows >= 0], pairs[rows >= 0, 1])),
+        (
+            np.ones((rows >= 0).sum(), np.float32),
+            (rows[rows >= 0], pairs[rows >= 0, 1]),
+        ),
         shape=(len(users), len(song_matrix)),
     )
     with one_blas_thread():

@@ -31,7 +31,8 @@ def numbers_block(percentiles: Matrix) -> Matrix:
     angles = percentiles * np.pi / 2
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=2)
     circle = np.nan_to_num(circle.reshape(len(percentiles), -1))
-    return circle / np.sqrt(max(percentiles.shape[1], 1))
+    scaled: Matrix = circle / np.sqrt(max(percentiles.shape[1], 1))
+    return scaled
 
 
 def song_vectors(
@@ -80,4 +81,6 @@ def song_vectors(
     )
     vectors = np.zeros((len(blocks), dimensions), dtype=np.float32)
     vectors[:, : blocks.shape[1]] = blocks
-    return pa.table({"song_index": features["song_index"], "embedding": column(vectors)})
+    return pa.table(
+        {"song_index": features["song_index"], "embedding": column(vectors)}
+    )

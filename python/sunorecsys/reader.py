@@ -17,7 +17,7 @@ from sunorecsys.release import SCHEMA_VERSION
 CHANNELS = ("item_cf", "content", "prompt", "user_cf", "quality")
 SIMILAR_CHANNELS = ("blended", "item_cf", "content", "prompt")
 
-_LOCKED_DOWN = {
+_LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -145,9 +145,7 @@ def explain(release: duckdb.DuckDBPyConnection, user_id: str, song_id: str) -> R
     return rows
 
 
-def unknown_song(
-    release: duckdb.DuckDBPyConnection, song_id: str
-) -> SunorecsysError:
+def unknown_song(release: duckdb.DuckDBPyConnection, song_id: str) -> SunorecsysError:
     """Return the error for an unknown song, with the nearest matches."""
     near = query(
         release,

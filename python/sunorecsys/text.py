@@ -54,6 +54,4 @@ def song_vectors(texts: pa.Table, *, dimensions: int, seed: int) -> pa.Table:
     """Return (song_index, embedding) for a table of (song_index, text)."""
     texts = texts.sort_by("song_index")
     embedding = embed(texts["text"].to_pylist(), dimensions=dimensions, seed=seed)
-    return pa.table(
-        {"song_index": texts["song_index"], "embedding": column(embedding)}
-    )
+    return pa.table({"song_index": texts["song_index"], "embedding": column(embedding)})

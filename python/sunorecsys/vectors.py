@@ -31,7 +31,8 @@ def matrix(vectors: pa.ChunkedArray, dimensions: int, dtype: Any) -> Matrix:
     if len(vectors) == 0:
         return np.zeros((0, dimensions), dtype=dtype)
     chunk = vectors.combine_chunks()
-    return chunk.flatten().to_numpy(zero_copy_only=False).reshape(len(chunk), -1)
+    values: Matrix = chunk.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(chunk), -1)
 
 
 def unit_rows(rows: Matrix) -> Matrix:

@@ -58,7 +58,9 @@ def build(
         task = bar.add_task("Building", total=None)
 
         def on_step(name: str, done: int, total: int) -> None:
-            bar.update(task, description=name[:40].ljust(40), completed=done, total=total)
+            bar.update(
+                task, description=name[:40].ljust(40), completed=done, total=total
+            )
 
         built = dbt_build.run(project, variables, on_step=on_step)
     seconds = time.monotonic() - started

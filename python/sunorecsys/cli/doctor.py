@@ -103,7 +103,9 @@ def _landed(folder: Path) -> Iterator[Finding]:
 
 
 def _rows(file: Path) -> int:
-    row = duckdb.execute("select count(*) from read_parquet($1)", [str(file)]).fetchall()
+    row = duckdb.execute(
+        "select count(*) from read_parquet($1)", [str(file)]
+    ).fetchall()
     return int(row[0][0])
 
 

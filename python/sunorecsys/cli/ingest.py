@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from sunorecsys.cli import output
+from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.ingest import OnProgress, Summary, ingest, known_types, parse_columns
 from sunorecsys.project import Project
@@ -35,14 +36,6 @@ Columns = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check only; write nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-ProjectDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="The project folder; otherwise SUNORECSYS_PROJECT_DIR, or the folder "
-        "with dbt_project.yml here or above."
-    ),
-]
 
 
 @app.command()

@@ -66,9 +66,7 @@ def _recommend_all(
             output.notice(f"Unknown listener left out: {user}")
             continue
         if as_json:
-            found.append(
-                {"user_id": user, "recommendations": rows, "count": len(rows)}
-            )
+            found.append({"user_id": user, "recommendations": rows, "count": len(rows)})
         else:
             _show(rows, f"For {user}", as_json=False)
             found.append({"user_id": user})

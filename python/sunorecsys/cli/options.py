@@ -16,7 +16,7 @@ ProjectDir = Annotated[
     Path | None,
     typer.Option(
         envvar=VARIABLE,
-        help="The project folder; otherwise the one with dbt_project.yml here or above.",
+        help="The project folder; otherwise the one here or above.",
     ),
 ]
 Count = Annotated[int, typer.Option("-n", min=1, max=100, help="How many songs.")]

@@ -77,7 +77,10 @@ def show_recommendations(rows: list[dict[str, Any]], title: str) -> None:
             plain(row["title"]),
             plain(row["creator_name"] or ""),
             f"{row['score']:.3f}",
-            *(f"{score:.2f}" if score else "·" for score in row["channel_scores"].values()),
+            *(
+                f"{score:.2f}" if score else "·"
+                for score in row["channel_scores"].values()
+            ),
             plain(row["reason"]),
         )
     results.print(shown)

@@ -23,6 +23,7 @@ import typer
 from rich.table import Table
 
 from sunorecsys.cli import output
+from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import SunorecsysError, UsageError
 from sunorecsys.landing import SCHEMAS, replacing
 from sunorecsys.project import Project
@@ -91,13 +92,8 @@ def simulate(
             "seeds/sample into this folder; no landing file changes.",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document.")
-    ] = False,
-    project_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="SUNORECSYS_PROJECT_DIR", help="Folder of the project."),
-    ] = None,
+    as_json: Json = False,
+    project_dir: ProjectDir = None,
 ) -> None:
     """Simulate listeners, plays and playlists for songs that have none.
 

@@ -38,4 +38,6 @@ def sql(
         shown.add_row(*(output.plain(row[column]) for column in columns))
     output.results.print(shown)
     if len(rows) > _MOST_ROWS:
-        output.notice(f"Only the first {_MOST_ROWS} rows are shown; use --json for all.")
+        output.notice(
+            f"Only the first {_MOST_ROWS} rows are shown; use --json for all."
+        )

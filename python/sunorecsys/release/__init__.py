@@ -54,7 +54,7 @@ class Invocation:
         """Return the running invocation of dbt."""
         from dbt.flags import get_flags
 
-        flags = get_flags()
+        flags = get_flags()  # type: ignore[no-untyped-call]
         given = (
             *(getattr(flags, "SELECT", None) or ()),
             *(getattr(flags, "EXCLUDE", None) or ()),
@@ -188,7 +188,7 @@ def _copy(
             # rows of one listener or song lie together, so a lookup reads one block
             order = ", ".join(f'"{column}"' for column in _sort_columns(relation))
             cursor.execute(
-                f"create table published.main.{name} as "  # noqa: S608
+                f"create table published.main.{name} as "
                 f"from ({relation.sql_query()}) order by {order}"
             )
             row = cursor.execute(
@@ -215,9 +215,7 @@ def _sort_columns(relation: duckdb.DuckDBPyRelation) -> list[str]:
 def macro_sql() -> list[str]:
     """Return the statements that create the macros of a release, in order."""
     folder = resources.files("sunorecsys.release") / "macros"
-    return [
-        (folder / f"{name}.sql").read_text(encoding="utf-8") for name in _MACROS
-    ]
+    return [(folder / f"{name}.sql").read_text(encoding="utf-8") for name in _MACROS]
 
 
 def _release_id(as_of: datetime, hashes: Mapping[str, str]) -> str:
@@ -230,7 +228,7 @@ def _release_id(as_of: datetime, hashes: Mapping[str, str]) -> str:
 
 def _git_commit() -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607
             capture_output=True,
             text=True,
