@@ -54,9 +54,17 @@ def main() -> None:
     except SunorecsysError as error:
         if os.environ.get("SUNORECSYS_DEBUG"):
             raise
-        output.notices.print(f"Error: {error}", style="red", markup=False)
+        output.error(str(error))
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("SUNORECSYS_DEBUG"):
+            raise
+        output.error(
+            f"{type(error).__name__}: {error} This was not foreseen; "
+            "sunorecsys --debug shows where it happened."
+        )
+        sys.exit(1)

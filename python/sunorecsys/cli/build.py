@@ -41,16 +41,16 @@ def build(
 
     Example: sunorecsys build --as-of 2025-11-17
     """
-    if variant and weights:
+    if variant is not None and weights is not None:
         raise UsageError("Give --variant or --weights, not both.")
     variables: dict[str, Any] = {}
-    if as_of:
+    if as_of is not None:
         variables["as_of"] = _date(as_of)
-    if variant:
+    if variant is not None:
         variables["variant"] = variant
-    if weights:
+    if weights is not None:
         variables |= {"variant": "custom", "weights": parse_weights(weights)}
-    if source:
+    if source is not None:
         variables["source"] = source
     project = Project.find(project_dir)
     started = time.monotonic()

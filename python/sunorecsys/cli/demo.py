@@ -49,8 +49,10 @@ def demo(project_dir: ProjectDir = None) -> None:
             first = weekly[0]
             output.show_similar(
                 reader.similar(release, first["song_id"], 5, "blended"),
-                f"2. Songs like {first['title']}",
+                f"2. Songs like {output.name(first['title'])}",
             )
         rows, _ = reader.recommend_from(release, [row["song_id"] for row in seeds], 5)
-        titles = " and ".join(row["title"] for row in seeds) or "nothing"
+        titles = (
+            " and ".join(str(output.name(row["title"])) for row in seeds) or "nothing"
+        )
         output.show_recommendations(rows, f"3. A list from {titles}")

@@ -8,7 +8,13 @@ import typer
 
 from sunorecsys import reader
 from sunorecsys.cli import output
-from sunorecsys.cli.options import Count, Json, ProjectDir, current_release
+from sunorecsys.cli.options import (
+    Count,
+    Json,
+    ProjectDir,
+    current_release,
+    read_text,
+)
 from sunorecsys.errors import SunorecsysError, UsageError
 
 
@@ -45,11 +51,7 @@ def recommend(
 
 
 def _read_users(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SunorecsysError(f"{path} cannot be read: {error}.") from error
-    users = [line.strip() for line in text.splitlines() if line.strip()]
+    users = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not users:
         raise SunorecsysError(f"{path} holds no ids. Write one per line.")
     return users
@@ -138,6 +140,6 @@ def explain(
     for row in rows:
         because = row["seed_title"] or "the song's quality"
         table.add_row(
-            row["channel"], output.plain(because), f"{row['contribution']:+.4f}"
+            row["channel"], output.name(because), f"{row['contribution']:+.4f}"
         )
     output.results.print(table)

@@ -8,6 +8,7 @@ from typing import Annotated
 import duckdb
 import typer
 
+from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import VARIABLE, Project
 from sunorecsys.reader import open_release
 
@@ -29,3 +30,15 @@ def current_release(
     """Open the current release of the project."""
     with open_release(Project.find(project_dir).current_release) as release:
         yield release
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file that a user named.
+
+    Raises:
+        SunorecsysError: it is no readable UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SunorecsysError(f"{path} cannot be read: {error}.") from error

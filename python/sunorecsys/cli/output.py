@@ -1,8 +1,10 @@
 """How commands speak: results on stdout, progress and notices on stderr."""
 
 import json
+import math
 import sys
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from rich import box
@@ -25,12 +27,25 @@ notices = Console(stderr=True, highlight=False)
 def _encode(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
     return str(value)
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with null for what JSON has no number for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def emit_json(document: Any) -> None:
     """Print one JSON document on stdout, for machines."""
-    print(json.dumps(document, ensure_ascii=False, default=_encode))
+    print(json.dumps(_finite(document), ensure_ascii=False, default=_encode))
 
 
 def progress() -> Progress:
@@ -47,13 +62,32 @@ def progress() -> Progress:
 
 def notice(message: str) -> None:
     """Print one line on stderr."""
-    notices.print(plain(message))
+    notices.print(plain(message), soft_wrap=True)
+
+
+def error(message: str) -> None:
+    """Print why something could not be done, in one line on stderr."""
+    notices.print(plain(f"Error: {message}"), style="red", soft_wrap=True)
+
+
+# these join the parts of one emoji and the letters of some scripts
+_JOINERS = "\u200c\u200d"
+
+# a longer title or name fills the screen
+_LONGEST_NAME = 60
 
 
 def plain(value: Any) -> Text:
     """Return text from strangers as one line without control characters."""
     line = " ".join(str(value).split())
-    return Text("".join(c if c.isprintable() else "�" for c in line))
+    return Text("".join(c if c.isprintable() or c in _JOINERS else "�" for c in line))
+
+
+def name(value: str | None) -> Text:
+    """Return a title or a name, cut where it is longer than any screen needs."""
+    line = plain(value or "")
+    line.truncate(_LONGEST_NAME, overflow="ellipsis")
+    return line
 
 
 def table(title: str) -> Table:
@@ -74,8 +108,8 @@ def show_recommendations(rows: list[dict[str, Any]], title: str) -> None:
     for row in rows:
         shown.add_row(
             str(row["rank"]),
-            plain(row["title"]),
-            plain(row["creator_name"] or ""),
+            name(row["title"]),
+            name(row["creator_name"]),
             f"{row['score']:.3f}",
             *(
                 f"{score:.2f}" if score else "·"
@@ -98,8 +132,8 @@ def show_similar(rows: list[dict[str, Any]], title: str) -> None:
     for row in rows:
         shown.add_row(
             str(row["similarity_rank"]),
-            plain(row["title"]),
-            plain(row["creator_name"] or ""),
+            name(row["title"]),
+            name(row["creator_name"]),
             plain(row["genre"] or ""),
             plain(row["song_id"]),
             f"{row['similarity']:.3f}",

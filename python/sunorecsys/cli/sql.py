@@ -1,5 +1,6 @@
 """``sunorecsys sql``: any question to the current release."""
 
+from pathlib import Path
 from typing import Annotated
 
 import duckdb
@@ -7,14 +8,20 @@ import typer
 
 from sunorecsys import reader
 from sunorecsys.cli import output
-from sunorecsys.cli.options import Json, ProjectDir, current_release
-from sunorecsys.errors import SunorecsysError
+from sunorecsys.cli.options import Json, ProjectDir, current_release, read_text
+from sunorecsys.errors import SunorecsysError, UsageError
 
 _MOST_ROWS = 1000
 
 
 def sql(
-    statement: Annotated[str, typer.Argument(help="The SQL to run.")],
+    statement: Annotated[
+        str | None, typer.Argument(show_default=False, help="The SQL to run.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="A file with the SQL, such as an analysis."),
+    ] = None,
     as_json: Json = False,
     project_dir: ProjectDir = None,
 ) -> None:
@@ -22,10 +29,13 @@ def sql(
 
     Example: sunorecsys sql "select genre, count(*) from songs group by all"
     """
+    if (statement is None) == (file is None):
+        raise UsageError("Give the SQL, or a file of it with --file.")
+    if file is not None:
+        statement = read_text(file)
     with current_release(project_dir) as release:
         try:
-            rows = reader.query(release, statement)
-            columns = [column[0] for column in release.description or ()]
+            columns, rows = reader.select(release, statement)
         except (duckdb.Error, ValueError) as error:
             raise SunorecsysError(f"The SQL failed: {error}") from error
     if as_json:
