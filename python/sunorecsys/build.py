@@ -101,10 +101,11 @@ def _working_in(folder: Path) -> Iterator[None]:
 
 def _failure(failed: list[Any]) -> str:
     first = failed[0]
+    why = _explained(str(first.message))
     others = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
     return (
         f"{first.node.resource_type} {first.node.name} failed: "
-        f"{_explained(str(first.message))}{others} "
+        f"{why}{'' if why.endswith('.') else '.'}{others} "
         "Nothing was published; the last release still serves."
     )
 
@@ -121,4 +122,7 @@ def _explained(message: str) -> str:
     if own:
         # the last line of a Python model's traceback is written for people
         return own[-1].split(": ", 1)[1]
-    return " ".join(lines[:8])
+    if any(line.startswith("Traceback") for line in lines):
+        return lines[-1]
+    # lines with > say which macro called which
+    return " ".join(line for line in lines[:8] if not line.startswith(">"))

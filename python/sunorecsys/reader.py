@@ -73,9 +73,30 @@ def query(
     release: duckdb.DuckDBPyConnection, sql: str, values: Sequence[Any] = ()
 ) -> Rows:
     """Run SQL and return its rows as dicts."""
+    return select(release, sql, values)[1]
+
+
+def select(
+    release: duckdb.DuckDBPyConnection, sql: str, values: Sequence[Any] = ()
+) -> tuple[list[str], Rows]:
+    """Run SQL and return its columns, and its rows as dicts.
+
+    A column whose name was there before gets a number: a, a_1.
+
+    Raises:
+        SunorecsysError: there is no statement.
+    """
     result = release.execute(sql, list(values))
-    names = [column[0] for column in result.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    if result is None:
+        raise SunorecsysError('No SQL was given. Write it in quotes: "select …".')
+    names: list[str] = []
+    for column in result.description or ():
+        name, repeats = column[0], 0
+        while name in names:
+            repeats += 1
+            name = f"{column[0]}_{repeats}"
+        names.append(name)
+    return names, [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def recommend(release: duckdb.DuckDBPyConnection, user_id: str, n: int) -> Rows:

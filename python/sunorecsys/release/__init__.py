@@ -339,6 +339,7 @@ def _prune(folder: Path, kept: int) -> None:
     current = (folder / CURRENT).resolve()
     _remove(path for path in files(folder)[max(kept, 1) :] if path != current)
     _remove(folder.glob(f"{_BUILDING}*"))
+    _remove(folder.glob(f".{CURRENT}-*"))
 
 
 def _remove(paths: Iterable[Path]) -> None:
