@@ -31,11 +31,10 @@ def sql(
     """
     if (statement is None) == (file is None):
         raise UsageError("Give the SQL, or a file of it with --file.")
-    if file is not None:
-        statement = read_text(file)
+    text = read_text(file) if file is not None else str(statement)
     with current_release(project_dir) as release:
         try:
-            columns, rows = reader.select(release, statement)
+            columns, rows = reader.select(release, text)
         except (duckdb.Error, ValueError) as error:
             raise SunorecsysError(f"The SQL failed: {error}") from error
     if as_json:

@@ -1,0 +1,127 @@
+"""Time and memory of the whole ``dbt build``, tests and release included.
+
+    python python/benchmarks/weekly_build.py --plays 100000 --plays 1000000
+
+Each size is simulated with seed 42 and one song and one listener per 50 plays, in a
+temporary copy of the project. Prints a table; --json FILE keeps every number, with
+the seconds of each model.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("models", "macros", "seeds", "analyses", "dbt_project.yml", "profiles.yml")
+PLAYS_PER_SONG = 50
+
+
+def main() -> None:
+    """Run the benchmark for each size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--plays", type=int, action="append", required=True)
+    parser.add_argument("--json", type=Path, help="file for every number")
+    arguments = parser.parse_args()
+    runs = []
+    for plays in arguments.plays:
+        # a process of its own, because the peak memory of children never falls
+        measured = subprocess.run(
+            [sys.executable, __file__, "--plays", str(plays)],
+            env=os.environ | {"SUNORECSYS_BENCHMARK_CHILD": "1"},
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        runs.append(json.loads(measured.stdout))
+    print(
+        "| plays | listeners | songs | seconds | peak GB | warehouse MB | release MB |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for run in runs:
+        print(
+            f"| {run['plays']:,} | {run['listeners']:,} | {run['songs']:,} "
+            f"| {run['seconds']:.0f} | {run['peak_gb']:.1f} "
+            f"| {run['warehouse_mb']:.0f} | {run['release_mb']:.0f} |"
+        )
+    if arguments.json:
+        document = {"machine": machine(), "runs": runs}
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """Return where and with what this was measured."""
+    names = ("dbt-core", "dbt-duckdb", "duckdb", "implicit", "numpy")
+    return {
+        "measured_at": datetime.now(UTC).date().isoformat(),
+        "cores": len(os.sched_getaffinity(0)),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in names},
+    }
+
+
+def build(plays: int) -> dict[str, Any]:
+    """Simulate and build one size, and return what it took."""
+    size = max(plays // PLAYS_PER_SONG, 20)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for part in (*PARTS, "tests/singular"):
+            source, target = ROOT / part, root / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                shutil.copy(source, target)
+        command = [sys.executable, "-m", "sunorecsys"]
+        numbers = {"--songs": size, "--listeners": size, "--plays": plays}
+        options = [str(part) for pair in numbers.items() for part in pair]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(
+            [*command, "simulate", *options, "--project-dir", str(root)],
+            check=True,
+            **quiet,
+        )
+        started = time.monotonic()
+        subprocess.run(
+            [*command, "build", "--project-dir", str(root)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        seconds = time.monotonic() - started
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        results = json.loads((root / "target" / "run_results.json").read_text())
+        return {
+            "plays": plays,
+            "listeners": size,
+            "songs": size,
+            "seconds": round(seconds, 1),
+            "peak_gb": round(peak / 1e6, 2),
+            "warehouse_mb": round(
+                (root / "warehouse" / "sunorecsys.duckdb").stat().st_size / 1e6
+            ),
+            "release_mb": round(
+                (root / "releases" / "current.duckdb").stat().st_size / 1e6
+            ),
+            "nodes": {
+                result["unique_id"]: round(result["execution_time"], 2)
+                for result in results["results"]
+            },
+        }
+
+
+if __name__ == "__main__":
+    if os.environ.get("SUNORECSYS_BENCHMARK_CHILD"):
+        print(json.dumps(build(int(sys.argv[sys.argv.index("--plays") + 1]))))
+    else:
+        main()

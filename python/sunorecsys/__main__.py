@@ -1,0 +1,5 @@
+"""``python -m sunorecsys`` is ``sunorecsys``."""
+
+from sunorecsys.cli import main
+
+main()
