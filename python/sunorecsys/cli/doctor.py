@@ -39,6 +39,7 @@ def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
     findings = [
         *_installed(),
         *_landed(project.landing),
+        *_leftovers(project.landing),
         *_warehouse(project.warehouse),
         *_releases(project),
         *_disk(project),
@@ -100,6 +101,16 @@ def _landed(folder: Path) -> Iterator[Finding]:
             )
         else:
             yield Finding(f"landing {kind}", "ok", f"{rows:,} rows, {len(files)} files")
+
+
+def _leftovers(folder: Path) -> Iterator[Finding]:
+    for file in sorted(folder.glob("*/.*.parquet-*")):
+        yield Finding(
+            "half-written file",
+            "warning",
+            f"{file.parent.name}/{file.name}: an ingest is running or was killed",
+            f"if none is running, delete {file}",
+        )
 
 
 def _rows(file: Path) -> int:

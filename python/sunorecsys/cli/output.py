@@ -57,6 +57,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=notices,
         transient=True,
+        disable=not notices.is_terminal,
     )
 
 

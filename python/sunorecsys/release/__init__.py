@@ -73,7 +73,7 @@ class Invocation:
     def refusal(self) -> str | None:
         """Return why this invocation must not publish, or None."""
         if self.command != "build":
-            return f"dbt {self.command} runs no tests"
+            return f"this was `dbt {self.command}`, which runs no tests of its own"
         if self.selection:
             return f"only a part was built ({' '.join(self.selection)})"
         if self.is_empty:
