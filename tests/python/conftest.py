@@ -1,0 +1,249 @@
+"""Copies of the project that tests build, and small catalogues to build them from."""
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sunorecsys import reader
+from sunorecsys.landing import SCHEMAS
+
+ROOT = Path(__file__).parents[2]
+# what a build reads; everything else it makes itself
+PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds")
+OPTIONAL_PARTS = ("tests/singular", "analyses")
+# builds at the same time
+WORKERS = 2
+
+DBT = (sys.executable, "-m", "dbt.cli.main")
+SUNORECSYS = (sys.executable, "-c", "from sunorecsys.cli import main; main()")
+
+NEW_YEAR = datetime(2025, 1, 1)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--large", action="store_true", help="Also run the tests marked as large."
+    )
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "catalogue(name): the test reads the build of this small catalogue"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--large"):
+        return
+    skip = pytest.mark.skip(reason="takes long: runs with --large")
+    for item in items:
+        if "large" in item.keywords:
+            item.add_marker(skip)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A copy of the project in a folder of its own."""
+
+    root: Path
+
+    @classmethod
+    def copy(cls, root: Path) -> "Workspace":
+        """Copy the project, without the unit tests: no data changes their outcome."""
+        for part in PARTS + OPTIONAL_PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("*__unit_tests.yml")
+                shutil.copytree(source, root / part, ignore=ignored)
+            elif source.exists() or part in PARTS:
+                root.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, root / part)
+        return cls(root)
+
+    def twin(self, root: Path) -> "Workspace":
+        """Copy this workspace with all it has built, links included."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return Workspace(root)
+
+    @property
+    def current(self) -> Path:
+        return self.root / "releases" / "current.duckdb"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("SUNORECSYS_")}
+        return kept | {"NO_COLOR": "1"}
+
+    def start(self, *command, **settings) -> subprocess.Popen:
+        """Start a program in this folder, its output kept for `communicate`."""
+        return subprocess.Popen(
+            [str(part) for part in command],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **settings,
+        )
+
+    def run(self, *command) -> subprocess.CompletedProcess:
+        """Run a program in this folder to its end, whatever that is."""
+        with self.start(*command) as process:
+            out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def dbt(self, *arguments) -> subprocess.CompletedProcess:
+        """Run dbt as its users do."""
+        return self.run(*DBT, *arguments)
+
+    def cli(self, *arguments) -> subprocess.CompletedProcess:
+        """Run the command line as its users do."""
+        return self.run(*SUNORECSYS, *arguments)
+
+    def build(self, *arguments) -> subprocess.CompletedProcess:
+        """Build and publish; fails the test if that fails."""
+        done = self.cli("build", *arguments)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done
+
+    def land(self, kind: str, rows: list[dict], name: str = "rows.parquet") -> None:
+        """Write rows to landing, as ingest does."""
+        folder = self.root / "landing" / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        table = pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
+        pq.write_table(table, folder / name)
+
+    @contextmanager
+    def release(self):
+        """Open the current release as readers do."""
+        with reader.open_release(self.current) as connection:
+            yield connection
+
+    def query(self, sql: str, *values) -> list[tuple]:
+        """Return the rows of a query on the current release."""
+        with self.release() as release:
+            return release.execute(sql, list(values)).fetchall()
+
+    def warehouse(self, sql: str) -> list[tuple]:
+        """Return the rows of a query on what the build left in the warehouse."""
+        file = self.root / "warehouse" / "sunorecsys.duckdb"
+        with duckdb.connect(str(file), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+def song(number: int, **fields) -> dict:
+    """Return a song of landing; every third song shares a genre and a prompt word."""
+    words = ("river stone lantern", "engine neon highway", "orchard autumn letter")
+    return {
+        "song_id": f"s{number:02}",
+        "title": f"Song {number:02}",
+        "creator_id": f"c{number % 7}",
+        "creator_name": f"Creator {number % 7}",
+        "created_at": NEW_YEAR - timedelta(days=30 + number),
+        "duration_seconds": 120.0 + number,
+        "tags": ("rock, guitar", "techno, synth", "folk, banjo")[number % 3],
+        "prompt": f"[Verse]\n{words[number % 3]} number{number} word{number * 7 % 10}",
+        "play_count": 100 + 13 * number % 50,
+        "upvote_count": 5 + number % 9,
+        "comment_count": number % 4,
+        "exported_at": NEW_YEAR,
+        **fields,
+    }
+
+
+def play(user: str, song_id: str, minutes_ago: int = 600, **fields) -> dict:
+    """Return an event of landing before the new year of 2025."""
+    return {
+        "event_id": None,
+        "user_id": user,
+        "song_id": song_id,
+        "interaction_type": "play",
+        "occurred_at": NEW_YEAR - timedelta(minutes=minutes_ago),
+        "weight": 1.0,
+        **fields,
+    }
+
+
+def crowd(songs: int, listeners: int, each: int = 6) -> list[dict]:
+    """Return plays of listeners u00, u01 …, neighbors of whom share most songs."""
+    return [
+        play(
+            f"u{user:02}",
+            f"s{(user * 2 + step * 3) % songs:02}",
+            60 * (user + step) + 1,
+        )
+        for user in range(listeners)
+        for step in range(each)
+    ]
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """An own copy of the project, nothing built."""
+    return Workspace.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def sample_project(tmp_path_factory):
+    """The project with the sample built and published. Read it only."""
+    workspace = Workspace.copy(tmp_path_factory.mktemp("sample") / "project")
+    workspace.build()
+    return workspace
+
+
+class Builds:
+    """Small catalogues, built two at a time while the tests of the first ones run."""
+
+    def __init__(self, folder: Path, makers: dict):
+        self._pool = ThreadPoolExecutor(WORKERS)
+        self._futures: dict[str, Future] = {
+            name: self._pool.submit(self._made, folder / name, make)
+            for name, make in makers.items()
+        }
+
+    @staticmethod
+    def _made(root, make):
+        workspace = Workspace.copy(root)
+        make(workspace)
+        return workspace
+
+    def get(self, name):
+        return self._futures[name].result()
+
+    def close(self):
+        self._pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="module")
+def builds(request, tmp_path_factory):
+    """Start the builds that the module's tests name, from its CATALOGUES."""
+    names = [
+        marker.args[0]
+        for item in request.session.items
+        if item.module is request.module
+        for marker in item.iter_markers("catalogue")
+    ]
+    known = request.module.CATALOGUES
+    found = Builds(
+        tmp_path_factory.mktemp("builds"),
+        {name: known[name] for name in dict.fromkeys(names)},
+    )
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def built(request, builds):
+    """The built catalogue that the test is marked with."""
+    return builds.get(request.node.get_closest_marker("catalogue").args[0])

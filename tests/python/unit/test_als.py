@@ -1,0 +1,290 @@
+"""ALS against plain numpy: normal equations, candidates, contributions."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sunorecsys import als
+
+SETTINGS = {"factors": 4, "regularization": 0.1, "alpha": 40.0}
+NO_PAIRS = pa.table(
+    {"user_index": pa.array([], pa.int32()), "song_index": pa.array([], pa.int32())}
+)
+NO_SONGS = pa.table({"song_index": pa.array([], pa.int32())})
+
+
+def interactions(triples):
+    users, songs, weights = zip(*triples, strict=True) if triples else ((), (), ())
+    return pa.table(
+        {
+            "user_index": pa.array(users, pa.int32()),
+            "song_index": pa.array(songs, pa.int32()),
+            "weight": pa.array(weights, pa.float64()),
+        }
+    )
+
+
+def songs(count):
+    return pa.table({"song_index": pa.array(range(count), pa.int32())})
+
+
+def pairs(*found):
+    users, indexes = zip(*found, strict=True)
+    return pa.table(
+        {
+            "user_index": pa.array(users, pa.int32()),
+            "song_index": pa.array(indexes, pa.int32()),
+        }
+    )
+
+
+def vectors(name, matrix):
+    matrix = np.asarray(matrix)
+    values = pa.FixedSizeListArray.from_arrays(
+        pa.array(matrix.ravel()), matrix.shape[1]
+    )
+    return pa.table({name: pa.array(range(len(matrix)), pa.int32()), "factors": values})
+
+
+def rows(table):
+    return np.array(table["factors"].to_pylist())
+
+
+@pytest.fixture(scope="module")
+def played():
+    """25 listeners with 3 to 12 of 60 songs; user 7 has none."""
+    random = np.random.default_rng(5)
+    return interactions(
+        [
+            (user, song, float(random.integers(1, 6)) / 2)
+            for user in range(25)
+            if user != 7
+            for song in random.choice(60, size=random.integers(3, 13), replace=False)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def song_matrix():
+    return np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
+
+
+def solve(song_matrix, played, user):
+    """Return u of the paper, from the full confidence matrix of one listener."""
+    exact = song_matrix.astype(float)
+    confidence = np.ones(len(exact))
+    preference = np.zeros(len(exact))
+    for one in played.to_pylist():
+        if one["user_index"] == user:
+            confidence[one["song_index"]] = 40 * one["weight"]
+            preference[one["song_index"]] = 1
+    left = exact.T @ np.diag(confidence) @ exact + 0.1 * np.eye(exact.shape[1])
+    return np.linalg.inv(left) @ exact.T @ np.diag(confidence) @ preference
+
+
+def test_user_factors_solve_the_normal_equations(song_matrix, played):
+    found = als.user_factors(vectors("song_index", song_matrix), played, **SETTINGS)
+    users = found["user_index"].to_pylist()
+    assert users == [user for user in range(25) if user != 7]
+    for user, factors in zip(users, rows(found), strict=True):
+        np.testing.assert_allclose(
+            factors, solve(song_matrix, played, user), rtol=1e-9, atol=1e-12
+        )
+
+
+def test_a_listener_of_one_song_by_hand():
+    # y = (1, 0) twice: A = diag(2 + 0.1 + 39, 0.1), so u = (40 / 41.1, 0)
+    found = als.user_factors(
+        vectors("song_index", np.array([[1, 0], [1, 0]], np.float32)),
+        interactions([(3, 1, 1.0)]),
+        factors=2,
+        regularization=0.1,
+        alpha=40,
+    )
+    np.testing.assert_allclose(rows(found), [[40 / 41.1, 0]], rtol=1e-12)
+
+
+def test_contributions_sum_to_the_scores(song_matrix, played):
+    wanted = pairs(*((user, song) for user in (0, 3, 24) for song in (59, 4, 17)))
+    found = als.contributions(
+        vectors("song_index", song_matrix), played, wanted, seeds=3, **SETTINGS
+    )
+    totals = {}
+    for one in found.to_pylist():
+        key = one["user_index"], one["song_index"]
+        totals[key] = totals.get(key, 0) + one["contribution"]
+    assert totals == {
+        (user, song): pytest.approx(
+            song_matrix[song].astype(float) @ solve(song_matrix, played, user), abs=1e-9
+        )
+        for user in (0, 3, 24)
+        for song in (59, 4, 17)
+    }
+
+
+def test_contributions_name_the_songs_that_gave_most(song_matrix, played):
+    found = als.contributions(
+        vectors("song_index", song_matrix), played, pairs((3, 59)), seeds=2, **SETTINGS
+    ).to_pylist()
+    exact = song_matrix.astype(float)
+    heard = {
+        one["song_index"]: 40 * one["weight"]
+        for one in played.to_pylist()
+        if one["user_index"] == 3
+    }
+    left = exact.T @ exact + 0.1 * np.eye(4)
+    for song, confidence in heard.items():
+        left += (confidence - 1) * np.outer(exact[song], exact[song])
+    given = {
+        song: confidence * exact[59] @ np.linalg.inv(left) @ exact[song]
+        for song, confidence in heard.items()
+    }
+    best = sorted(given, key=given.get, reverse=True)[:2]
+    rest = sum(amount for song, amount in given.items() if song not in best)
+    assert {one["seed_index"]: one["contribution"] for one in found} == {
+        best[0]: pytest.approx(given[best[0]], abs=1e-9),
+        best[1]: pytest.approx(given[best[1]], abs=1e-9),
+        None: pytest.approx(rest, abs=1e-9),
+    }
+
+
+def test_without_other_songs_there_is_no_remainder(song_matrix):
+    found = als.contributions(
+        vectors("song_index", song_matrix),
+        interactions([(0, 1, 1.0), (0, 2, 1.0)]),
+        pairs((0, 5)),
+        seeds=3,
+        **SETTINGS,
+    )
+    assert sorted(found["seed_index"].to_pylist()) == [1, 2]
+
+
+def test_candidates_are_the_best_that_are_neither_excluded_nor_hidden(song_matrix):
+    user_matrix = np.random.default_rng(2).normal(size=(9, 4))
+    excluded = [(0, 3), (0, 4), (8, 0), (8, 1), (40, 2)]
+    hidden = [10, 11, 59]
+    found = als.candidates(
+        vectors("user_index", user_matrix),
+        vectors("song_index", song_matrix),
+        pairs(*excluded),
+        pa.table({"song_index": pa.array(hidden, pa.int32())}),
+        candidates=7,
+    )
+    scores = user_matrix @ song_matrix.astype(float).T
+    expected = {}
+    for user in range(9):
+        allowed = [
+            song
+            for song in np.argsort(-scores[user])
+            if song not in hidden and (user, song) not in excluded
+        ]
+        for song in allowed[:7]:
+            if scores[user, song] > 0:
+                expected[user, int(song)] = pytest.approx(scores[user, song], abs=1e-8)
+    assert len(expected) > 9 * 5
+    assert {
+        (one["user_index"], one["song_index"]): one["channel_score"]
+        for one in found.to_pylist()
+    } == expected
+
+
+def test_candidates_of_gaps_between_users(song_matrix):
+    """User indexes need not be dense or ordered, as after playlists."""
+    user_matrix = np.random.default_rng(2).normal(size=(2, 4))
+    users = vectors("user_index", user_matrix)
+    users = users.set_column(0, "user_index", pa.array([9, 4], pa.int32()))
+    excluded = pairs(*((9, song) for song in range(59)))
+    found = als.candidates(
+        users, vectors("song_index", song_matrix), excluded, NO_SONGS, candidates=60
+    )
+    scores = user_matrix @ song_matrix.astype(float).T
+    by_user = {4: set(), 9: set()}
+    for one in found.to_pylist():
+        by_user[one["user_index"]].add(one["song_index"])
+    assert by_user[4] == set(np.flatnonzero(scores[1] > 0))
+    assert by_user[9] == set(np.flatnonzero(scores[0] > 0)) & {59}
+
+
+def test_a_listener_who_may_get_nothing_gets_nothing(song_matrix):
+    found = als.candidates(
+        vectors("user_index", np.ones((1, 4))),
+        vectors("song_index", song_matrix),
+        pairs(*((0, song) for song in range(30))),
+        pa.table({"song_index": pa.array(range(30, 60), pa.int32())}),
+        candidates=10,
+    )
+    assert len(found) == 0
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_without_interactions_all_factors_are_zero(count):
+    found = als.song_factors(
+        interactions([]), songs(count), iterations=2, seed=1, **SETTINGS
+    )
+    assert found["song_index"].to_pylist() == list(range(count))
+    assert not np.any(rows(found))
+    assert rows(als.gram(found, factors=4).rename_columns(["factors"])).tolist() == [
+        np.zeros((4, 4)).tolist()
+    ]
+
+
+def test_empty_inputs_give_empty_tables(song_matrix):
+    matrix = vectors("song_index", song_matrix)
+    nobody = als.user_factors(matrix, interactions([]), **SETTINGS)
+    assert nobody.num_rows == 0
+    assert (
+        als.candidates(nobody, matrix, NO_PAIRS, NO_SONGS, candidates=5).num_rows == 0
+    )
+    nothing = als.contributions(
+        matrix, interactions([(0, 1, 1.0)]), NO_PAIRS, seeds=3, **SETTINGS
+    )
+    assert nothing.num_rows == 0
+    assert nothing.schema.names == [
+        "user_index",
+        "song_index",
+        "seed_index",
+        "contribution",
+    ]
+
+
+def test_a_song_that_nobody_plays_has_a_vector_of_zeros(played):
+    found = rows(als.song_factors(played, songs(61), iterations=3, seed=42, **SETTINGS))
+    assert found.shape == (61, 4)
+    assert not found[60].any()
+    heard = set(played["song_index"].to_pylist())
+    assert all(found[song].any() for song in heard)
+
+
+def test_the_gram_is_the_product_of_the_factors(song_matrix):
+    found = als.gram(vectors("song_index", song_matrix), factors=4)
+    exact = song_matrix.astype(float)
+    np.testing.assert_allclose(found["gram"].to_pylist()[0], exact.T @ exact)
+
+
+def test_song_factors_do_not_depend_on_the_number_of_threads(played, monkeypatch):
+    found = []
+    for threads in (1, 2, 2):
+        monkeypatch.setattr("os.cpu_count", lambda threads=threads: threads)
+        table = als.song_factors(played, songs(60), iterations=15, seed=42, **SETTINGS)
+        found.append(rows(table).tobytes())
+    assert found[0] == found[1] == found[2]
+
+
+def test_factors_put_listeners_near_the_songs_of_their_own_kind():
+    """Two groups that share no song: each gets the songs of its own group."""
+    triples = [
+        (user, song, 1.0)
+        for user in range(20)
+        for song in range(12)
+        if song % 2 == user % 2 and (user + song) % 5
+    ]
+    settings = {**SETTINGS, "factors": 2}
+    found = als.song_factors(
+        interactions(triples), songs(12), iterations=15, seed=42, **settings
+    )
+    users = als.user_factors(found, interactions(triples), **settings)
+    scores = rows(users) @ rows(found).T
+    for user in range(20):
+        own = [song for song in range(12) if song % 2 == user % 2]
+        others = [song for song in range(12) if song % 2 != user % 2]
+        assert scores[user, own].min() > scores[user, others].max()
