@@ -1,0 +1,120 @@
+"""Every command of the README runs, in the order in which a reader meets it."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Workspace
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+# a reader's shell; here the programs are on the PATH already
+ACTIVATE = "source .venv/bin/activate"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def inline_commands() -> list[str]:
+    """Return the commands that stand in sentences."""
+    prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`(sunorecsys [^`]+)`", prose)
+
+
+def shell(workspace: Workspace, command: str) -> subprocess.CompletedProcess:
+    programs = str(Path(sys.executable).parent)
+    path = os.pathsep.join((programs, os.environ["PATH"]))
+    return subprocess.run(
+        command,
+        shell=True,
+        cwd=workspace.root,
+        env=workspace.environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def reader_folder(sample_project, tmp_path_factory) -> Workspace:
+    """The built sample, and the files that a reader would bring."""
+    workspace = sample_project.twin(tmp_path_factory.mktemp("reader") / "project")
+    songs = [
+        {
+            "id": f"own-{number}",
+            "title": f"Own song {number}",
+            "user_id": f"maker-{number % 3}",
+            "created_at": f"2025-11-{number + 1:02}T10:00:00Z",
+            "play_count": 10 * number,
+            "upvote_count": number,
+            "comment_count": 1,
+            "metadata": {"tags": "rock, guitar", "prompt": "[Verse]\nriver road"},
+        }
+        for number in range(8)
+    ]
+    (workspace.root / "all_songs.json").write_text(json.dumps(songs), "utf-8")
+    with (workspace.root / "plays.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["user_id", "track", "when"])
+        for user in range(5):
+            for number in range(3):
+                song = f"own-{(user + number) % 8}"
+                writer.writerow([f"me-{user}", song, f"2025-11-1{user}T08:00:00Z"])
+    playlists = [{"id": "p1", "song_ids": ["own-1", "own-2"], "user_id": "me-1"}]
+    (workspace.root / "playlists.json").write_text(json.dumps(playlists), "utf-8")
+    return workspace
+
+
+def test_the_shell_commands_of_the_readme_run(reader_folder):
+    commands = [
+        line
+        for block in blocks("bash")
+        for line in block.splitlines()
+        if line.strip() and line != ACTIVATE
+    ]
+    commands += inline_commands()
+    assert len(commands) >= 15
+    for command in commands:
+        done = shell(reader_folder, command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_sql_of_the_readme_runs(sample_project):
+    (block,) = blocks("sql")
+    statements = [line.split(";")[0] for line in block.splitlines() if line.strip()]
+    assert len(statements) == 4
+    for statement in statements:
+        assert sample_project.query(statement), statement
+
+
+def test_the_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"\bmake (\w+)", README))
+    assert {"build", "test"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_files_that_the_readme_links_exist():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("analysis", sorted((ROOT / "analyses").glob("*.sql")))
+def test_an_analysis_answers_its_question(sample_project, analysis):
+    done = sample_project.cli("sql", "--json", "--file", analysis)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"]
+
+
+def test_there_are_six_analyses():
+    assert len(list((ROOT / "analyses").glob("*.sql"))) == 6
