@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -188,62 +189,60 @@ def crowd(songs: int, listeners: int, each: int = 6) -> list[dict]:
     ]
 
 
-@pytest.fixture
-def workspace(tmp_path):
-    """An own copy of the project, nothing built."""
-    return Workspace.copy(tmp_path / "project")
-
-
-@pytest.fixture(scope="session")
-def sample_project(tmp_path_factory):
-    """The project with the sample built and published. Read it only."""
-    workspace = Workspace.copy(tmp_path_factory.mktemp("sample") / "project")
-    workspace.build()
-    return workspace
-
-
 class Builds:
-    """Small catalogues, built two at a time while the tests of the first ones run."""
+    """Catalogues that build, two at a time, while tests run that need none of them."""
 
-    def __init__(self, folder: Path, makers: dict):
+    def __init__(self, folder: Path, makers: dict[str, Callable[[Workspace], None]]):
+        self._folder = folder
         self._pool = ThreadPoolExecutor(WORKERS)
-        self._futures: dict[str, Future] = {
-            name: self._pool.submit(self._made, folder / name, make)
+        self._futures = {
+            name: self._pool.submit(self._made, name, make)
             for name, make in makers.items()
         }
 
-    @staticmethod
-    def _made(root, make):
-        workspace = Workspace.copy(root)
+    def _made(self, name: str, make: Callable[[Workspace], None]) -> Workspace:
+        workspace = Workspace.copy(self._folder / name)
         make(workspace)
         return workspace
 
-    def get(self, name):
+    def get(self, name: str) -> Workspace:
+        """Wait for a build."""
         return self._futures[name].result()
 
-    def close(self):
+    def close(self) -> None:
+        """Wait for what runs, and forget the rest."""
         self._pool.shutdown(cancel_futures=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def builds(request, tmp_path_factory):
-    """Start the builds that the module's tests name, from its CATALOGUES."""
-    names = [
-        marker.args[0]
-        for item in request.session.items
-        if item.module is request.module
-        for marker in item.iter_markers("catalogue")
-    ]
-    known = request.module.CATALOGUES
-    found = Builds(
-        tmp_path_factory.mktemp("builds"),
-        {name: known[name] for name in dict.fromkeys(names)},
-    )
+    """The sample and the catalogues that tests name, from CATALOGUES of their modules.
+
+    All of them start at once, so that both cores have work.
+    """
+    makers: dict[str, Callable[[Workspace], None]] = {"sample": Workspace.build}
+    for item in request.session.items:
+        for marker in item.iter_markers("catalogue"):
+            if item.get_closest_marker("skip") is None:
+                makers[marker.args[0]] = item.module.CATALOGUES[marker.args[0]]
+    found = Builds(tmp_path_factory.mktemp("builds"), makers)
     yield found
     found.close()
 
 
+@pytest.fixture(scope="session")
+def sample_project(builds):
+    """The project with the sample built and published. Read it only."""
+    return builds.get("sample")
+
+
 @pytest.fixture
 def built(request, builds):
-    """The built catalogue that the test is marked with."""
+    """The built catalogue that the test is marked with. Read it only."""
     return builds.get(request.node.get_closest_marker("catalogue").args[0])
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """An own copy of the project, nothing built."""
+    return Workspace.copy(tmp_path / "project")

@@ -93,7 +93,8 @@ def test_the_description_of_a_model_states_its_grain(models):
 
 def test_every_column_is_described(sample_project, models):
     built = sample_project.warehouse(
-        "select table_name, column_name from duckdb_columns() where schema_name = 'main'"
+        "select table_name, column_name from duckdb_columns() "
+        "where schema_name = 'main'"
     )
     by_table = {node["name"]: node["columns"] for node in models.values()}
     silent = [

@@ -1,0 +1,199 @@
+"""Builds that are watched, stopped, killed or partial: the last release serves on."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import DBT
+from sunorecsys import reader
+from sunorecsys.release import macro_sql
+
+PATIENCE = 120
+PIP = (sys.executable, "-m", "pip", "install", "--quiet")
+
+
+@pytest.fixture
+def twin(sample_project, tmp_path):
+    """A copy of the built sample that a test may build again."""
+    return sample_project.twin(tmp_path / "twin")
+
+
+def listed(workspace):
+    """Return what a reader gets from the current release."""
+    with workspace.release() as release:
+        return reader.recommend(release, "listener-005", 30)
+
+
+def wait_for(condition, process):
+    """Wait until something is so while a process runs."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def is_writing(workspace):
+    """Whether the build has begun; a look into its file would take its lock away."""
+    return (workspace.root / "warehouse" / "sunorecsys.duckdb.wal").exists()
+
+
+def is_publishing(workspace):
+    return any((workspace.root / "releases").glob(".building-*"))
+
+
+def test_readers_see_no_error_during_a_whole_rebuild(twin):
+    """And a second build at the same time is told to wait."""
+    before = listed(twin)
+    with twin.start(*DBT, "build") as build:
+        wait_for(lambda: is_writing(twin), build)
+        second = twin.cli("build")
+        polls = 0
+        while build.poll() is None:
+            # a new connection every time, as readers open one
+            assert len(listed(twin)) == 30
+            polls += 1
+        out, err = build.communicate()
+    assert build.returncode == 0, out + err
+    assert polls > 20
+    assert len(listed(twin)) == len(before)
+    assert second.returncode == 1
+    assert (
+        second.stderr.strip()
+        .splitlines()[-1]
+        .startswith(
+            "Error: Another build is using the warehouse. Wait for it to finish"
+        )
+    )
+    assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(is_writing, id="starting", marks=pytest.mark.large),
+        pytest.param(None, id="halfway", marks=pytest.mark.large),
+        pytest.param(is_publishing, id="publishing"),
+    ],
+)
+def test_a_killed_build_leaves_the_last_release_and_the_next_one_succeeds(twin, moment):
+    before = listed(twin)
+    named = os.readlink(twin.current)
+    build = twin.start(*DBT, "build", start_new_session=True)
+    wait_for(lambda: (moment or is_writing)(twin), build)
+    if moment is None:
+        time.sleep(4)
+    os.killpg(build.pid, signal.SIGKILL)
+    build.communicate()
+    assert build.returncode == -signal.SIGKILL
+    assert listed(twin) == before
+    assert os.readlink(twin.current) == named
+    twin.build()
+    assert len(listed(twin)) == 30
+    assert not [f.name for f in twin.current.parent.iterdir() if f.name[0] == "."]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--select", "release"),
+        ("build", "--select", "release"),
+        pytest.param(("run",), marks=pytest.mark.large),
+        pytest.param(
+            ("build", "--exclude-resource-type", "seed"), marks=pytest.mark.large
+        ),
+    ],
+)
+def test_a_part_of_a_build_publishes_nothing_and_says_so(twin, arguments):
+    before = sorted(file.name for file in twin.current.parent.iterdir())
+    built_at = twin.query("select built_at from build_info")
+    done = twin.dbt(*arguments)
+    assert done.returncode == 0, done.stdout
+    assert "Nothing was published" in done.stdout + done.stderr
+    assert "The last release still serves" in done.stdout + done.stderr
+    assert sorted(file.name for file in twin.current.parent.iterdir()) == before
+    assert twin.query("select built_at from build_info") == built_at
+
+
+def test_a_failing_test_keeps_the_last_release(twin):
+    built_at = twin.query("select built_at from build_info")
+    failing = twin.root / "tests" / "singular" / "nobody_is_called_so.sql"
+    failing.parent.mkdir(parents=True, exist_ok=True)
+    failing.write_text("select * from {{ ref('listeners') }} limit 1\n")
+    done = twin.cli("build", "--json")
+    assert done.returncode == 1
+    assert "test nobody_is_called_so failed" in done.stderr
+    assert "Nothing was published; the last release still serves" in done.stderr
+    assert done.stdout == ""
+    assert twin.query("select built_at from build_info") == built_at
+
+
+def test_an_impossible_date_stops_the_build(workspace):
+    done = workspace.dbt("build", "--vars", "{as_of: '2025-13-45'}")
+    assert done.returncode != 0
+    assert "2025-13-45" in done.stdout
+    assert not workspace.current.exists()
+
+
+@pytest.mark.large
+def test_duckdb_1_4_reads_a_release(sample_project, tmp_path):
+    """Other tools have not all moved to DuckDB 2; every macro works in both."""
+    target = tmp_path / "duckdb14"
+    installed = subprocess.run(
+        [*PIP, "--target", target, "--no-deps", "duckdb==1.4.*"],
+        capture_output=True,
+        text=True,
+    )
+    if installed.returncode:
+        pytest.skip(f"pip cannot install duckdb 1.4: {installed.stderr[-200:]}")
+    with sample_project.release() as release:
+        expected = {sql: release.execute(sql).fetchall() for sql in CALLS}
+    file = shutil.copy(sample_project.current, tmp_path / "release.duckdb")
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, str(file), json.dumps(CALLS)],
+        env={"PYTHONPATH": str(target), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    version, answers = json.loads(done.stdout)
+    assert version.startswith("1.4.")
+    for sql, rows in expected.items():
+        assert len(answers[sql]) == len(rows) > 0
+        for answer, row in zip(answers[sql], rows, strict=True):
+            numbers = [value for value in row if isinstance(value, float)]
+            assert [v for v in answer if isinstance(v, float)] == pytest.approx(
+                numbers, abs=1e-9
+            )
+            assert [v for v in answer if isinstance(v, str)] == [
+                v for v in row if isinstance(v, str)
+            ]
+    created = {statement.split("macro ")[1].split("(")[0] for statement in macro_sql()}
+    called = " ".join(CALLS)
+    # als_solve is called by the others
+    assert all(name.strip('"') in called for name in created - {"als_solve"})
+
+
+CALLS = [
+    "select * from recommend('listener-005')",
+    "select * from recommend_from(['song-0001', 'song-0002'], n := 20)",
+    "select * from recommend_from([], n := 5)",
+    "select * from \"similar\"('song-0001', channel := 'content')",
+    "select * from explain('listener-005', (select song_id from recommendations "
+    "where user_id = 'listener-005' and recommendation_rank = 1))",
+    "select title, genre, tags from songs order by song_id limit 20",
+]
+
+ASK = """
+import json, sys
+file, calls = sys.argv[1], json.loads(sys.argv[2])
+release = duckdb.connect(file, read_only=True)
+answers = {sql: release.execute(sql).fetchall() for sql in calls}
+print(json.dumps([duckdb.__version__, answers]))
+"""
