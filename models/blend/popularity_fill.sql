@@ -57,12 +57,20 @@ candidate_counts as (
 ),
 
 -- what was just served is out too, until nothing else is left
+left_out as (
+
+    select * from excluded_songs
+    union all
+    select * from recently_served
+
+),
+
 excluded_counts as (
 
     select
         user_index,
         count(*) as excluded
-    from (select * from excluded_songs union all select * from recently_served)
+    from left_out
     group by user_index
 
 ),

@@ -80,16 +80,25 @@ counted as (
         row_number() over (
             partition by user_index, creator_index
             order by is_below_threshold, is_repeat, blended_score desc, song_index
-        ) > {{ var('max_per_creator') }} as is_over_creator_cap,
+        ) > {{ var('max_per_creator') }} as is_over_creator_cap
+    from one_version
+
+),
+
+-- a song over the creator cap takes no place of its genre
+counted_by_genre as (
+
+    select
+        *,
         coalesce(
             genre is not null
             and row_number() over (
-                partition by user_index, genre
+                partition by user_index, genre, is_over_creator_cap
                 order by is_below_threshold, is_repeat, blended_score desc, song_index
             ) > {{ var('max_per_genre') or 'null' }},
             false
         ) as is_over_genre_cap
-    from one_version
+    from counted
 
 ),
 
@@ -104,7 +113,7 @@ relaxed as (
             when is_over_creator_cap or is_over_genre_cap then 'variety'
             when is_repeat then 'repeat'
         end as relaxed_rule
-    from counted
+    from counted_by_genre
 
 )
 

@@ -112,23 +112,27 @@ select
     listener_recommendations.song_index,
     -- songs behind the playlist have no stored reasons, and so no seed songs to name
     case listener_recommendations.primary_channel
-        when 'item_cf' then coalesce(
-            'Because you played ' || array_to_string(seed_titles.titles, ' and '),
-            'Played by the listeners of your songs'
-        )
-        when 'content' then coalesce(
-            'Sounds like ' || array_to_string(seed_titles.titles, ' and '),
-            'Sounds like songs you played'
-        )
-        when 'prompt' then coalesce(
-            'Your prompt words: ' || word_lists.words,
-            'Written like ' || array_to_string(seed_titles.titles, ' and '),
-            'Written like songs you played'
-        )
-        when 'user_cf' then coalesce(
-            'Listeners like you play it along with ' || seed_titles.titles[1],
-            'Listeners like you play it'
-        )
+        when 'item_cf'
+            then coalesce(
+                    'Because you played ' || array_to_string(seed_titles.titles, ' and '),
+                    'Played by the listeners of your songs'
+                )
+        when 'content'
+            then coalesce(
+                    'Sounds like ' || array_to_string(seed_titles.titles, ' and '),
+                    'Sounds like songs you played'
+                )
+        when 'prompt'
+            then coalesce(
+                    'Your prompt words: ' || word_lists.words,
+                    'Written like ' || array_to_string(seed_titles.titles, ' and '),
+                    'Written like songs you played'
+                )
+        when 'user_cf'
+            then coalesce(
+                    'Listeners like you play it along with ' || seed_titles.titles[1],
+                    'Listeners like you play it'
+                )
         when 'quality' then 'Well received by its listeners'
         else 'Popular with everyone right now'
     end as reason

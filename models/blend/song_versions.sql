@@ -34,19 +34,39 @@ by_title as (
 
 ),
 
+-- titles and prompts chain: a new title on an old prompt is the old song, and so is a
+-- newer prompt under that title
 by_prompt as (
 
     select
-        song_index,
-        title_version,
+        *,
         min(title_version) over (partition by creator_index, prompt_group)
             as prompt_version
     from by_title
+
+),
+
+by_second_title as (
+
+    select
+        *,
+        min(prompt_version) over (partition by title_version) as second_title_version
+    from by_prompt
+
+),
+
+by_second_prompt as (
+
+    select
+        *,
+        min(second_title_version) over (partition by prompt_version)
+            as second_prompt_version
+    from by_second_title
 
 )
 
 select
     song_index,
-    -- titles and prompts chain: a new title on an old prompt is the old song
-    min(prompt_version) over (partition by title_version) as version_index
-from by_prompt
+    min(second_prompt_version) over (partition by second_title_version)
+        as version_index
+from by_second_prompt

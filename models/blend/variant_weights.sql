@@ -65,7 +65,7 @@ where
         when list_contains(known_variants.variants, '{{ valid_name(var("variant")) }}')
             then true
         else error(
-            'No variant {{ valid_name(var("variant")) }} in channel_weights; known: '
-            || array_to_string(known_variants.variants, ', ')
-        )
+                'No variant {{ valid_name(var("variant")) }} in channel_weights; known: '
+                || array_to_string(known_variants.variants, ', ')
+            )
     end

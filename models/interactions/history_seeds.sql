@@ -1,5 +1,5 @@
 {%- set last_n = var('last_n') | int -%}
-{%- set this_week_places = (last_n * var('this_week_share')) | int -%}
+{%- set this_week_places = (last_n * var('this_week_share')) | round | int -%}
 
 with
 

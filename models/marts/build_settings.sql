@@ -1,3 +1,11 @@
+{%- if var('playlist_length') > var('recommendations_per_listener') -%}
+    {{ exceptions.raise_compiler_error(
+        'playlist_length is ' ~ var('playlist_length')
+        ~ ', but only recommendations_per_listener ('
+        ~ var('recommendations_per_listener') ~ ') are kept. Raise that first.'
+    ) }}
+{%- endif -%}
+
 select
     '{{ valid_name(var("variant")) }}' as variant,
     cast({{ var('top_k_per_seed') }} as integer) as top_k_per_seed,

@@ -8,7 +8,7 @@ songs as (
 
 select
     song_id,
-    coalesce(nullif(trim(title), ''), 'Untitled') as title,
+    case when regexp_matches(title, '\S') then trim(title) else 'Untitled' end as title,
     creator_id,
     creator_name,
     created_at,
