@@ -114,7 +114,8 @@ select
     case listener_recommendations.primary_channel
         when 'item_cf'
             then coalesce(
-                    'Because you played ' || array_to_string(seed_titles.titles, ' and '),
+                    'Because you played '
+                    || array_to_string(seed_titles.titles, ' and '),
                     'Played by the listeners of your songs'
                 )
         when 'content'

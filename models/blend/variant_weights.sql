@@ -1,3 +1,4 @@
+{%- set variant = valid_name(var('variant')) -%}
 {%- set weights = var('weights') or {} -%}
 {%- set channels = ['item_cf', 'content', 'prompt', 'user_cf', 'quality'] -%}
 {%- for channel, weight in weights.items() -%}
@@ -62,10 +63,9 @@ from all_weights
 cross join known_variants
 where
     case
-        when list_contains(known_variants.variants, '{{ valid_name(var("variant")) }}')
-            then true
+        when list_contains(known_variants.variants, '{{ variant }}') then true
         else error(
-                'No variant {{ valid_name(var("variant")) }} in channel_weights; known: '
+                'No variant {{ variant }} in channel_weights; known: '
                 || array_to_string(known_variants.variants, ', ')
             )
     end

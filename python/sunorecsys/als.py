@@ -12,7 +12,7 @@ listener's songs and can be explained exactly.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from implicit.als import AlternatingLeastSquares
 from implicit.cpu.topk import topk
 from scipy.sparse import csr_matrix
 
-from sunorecsys.vectors import Matrix, column, matrix, one_blas_thread
+from sunorecsys.vectors import Matrix, column, matrix, use_one_blas_thread
 
 _CANDIDATES = pa.schema(
     [
@@ -67,17 +67,17 @@ def song_factors(
     if len(interactions) == 0:
         found = np.zeros((count, factors), dtype=np.float32)
     else:
-        with one_blas_thread():
-            model = AlternatingLeastSquares(
-                factors=factors,
-                regularization=regularization,
-                iterations=iterations,
-                alpha=alpha,
-                use_gpu=False,
-                random_state=seed,
-                num_threads=os.cpu_count() or 1,
-            )
-            model.fit(_sparse(interactions, songs=count), show_progress=False)
+        use_one_blas_thread()
+        model = AlternatingLeastSquares(
+            factors=factors,
+            regularization=regularization,
+            iterations=iterations,
+            alpha=alpha,
+            use_gpu=False,
+            random_state=seed,
+            num_threads=os.cpu_count() or 1,
+        )
+        model.fit(_sparse(interactions, songs=count), show_progress=False)
         found = np.asarray(model.item_factors, dtype=np.float32)
     return pa.table(
         {
@@ -150,15 +150,14 @@ def candidates(
         ),
         shape=(len(users), len(song_matrix)),
     )
-    with one_blas_thread():
-        songs, shortlist = topk(
-            song_matrix.astype(np.float32),
-            user_matrix.astype(np.float32),
-            min(candidates, len(song_matrix)),
-            filter_query_items=left_out,
-            filter_items=hidden["song_index"].to_numpy() if len(hidden) else None,
-            num_threads=0,
-        )
+    songs, shortlist = topk(
+        song_matrix.astype(np.float32),
+        user_matrix.astype(np.float32),
+        min(candidates, len(song_matrix)),
+        filter_query_items=left_out,
+        filter_items=hidden["song_index"].to_numpy() if len(hidden) else None,
+        num_threads=0,
+    )
     scores = np.empty(songs.shape)
     for start in range(0, len(users), 4096):
         block = slice(start, start + 4096)
@@ -170,7 +169,7 @@ def candidates(
         {
             "user_index": np.repeat(users, kept.sum(axis=1)),
             "song_index": songs[kept].astype(np.int32),
-            "channel_score": np.round(scores[kept], 9),
+            "channel_score": scores[kept],
         },
         schema=_CANDIDATES,
     )
@@ -233,6 +232,7 @@ def contributions(
 
 def _song_matrix(factors_of_songs: pa.Table, factors: int) -> Matrix:
     """Return song factors as a float64 matrix whose rows are song indexes."""
+    use_one_blas_thread()
     ordered = factors_of_songs.sort_by("song_index")
     return matrix(ordered["factors"], factors, np.float64).astype(np.float64)
 
@@ -267,7 +267,7 @@ def _systems(
     listener_songs: pa.Table,
     regularization: float,
     alpha: float,
-    only: object = None,
+    only: Container[int] | None = None,
 ) -> Iterator[tuple[int, Matrix, tuple[Matrix, Matrix]]]:
     """Yield user, song indexes, and confidence and A of every listener, by user."""
     pairs = _pairs(listener_songs)
@@ -276,15 +276,14 @@ def _systems(
     weights = listener_songs["weight"].to_numpy()[order]
     base = song_matrix.T @ song_matrix
     base += regularization * np.eye(song_matrix.shape[1])
-    with one_blas_thread():
-        for user, rows in _groups(pairs).items():
-            if only is not None and user not in only:  # type: ignore[operator]
-                continue
-            songs = pairs[rows, 1]
-            confidence = alpha * weights[rows]
-            vectors = song_matrix[songs]
-            yield (
-                user,
-                songs,
-                (confidence, base + (vectors.T * (confidence - 1)) @ vectors),
-            )
+    for user, rows in _groups(pairs).items():
+        if only is not None and user not in only:
+            continue
+        songs = pairs[rows, 1]
+        confidence = alpha * weights[rows]
+        vectors = song_matrix[songs]
+        yield (
+            user,
+            songs,
+            (confidence, base + (vectors.T * (confidence - 1)) @ vectors),
+        )

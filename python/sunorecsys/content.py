@@ -30,7 +30,7 @@ def numbers_block(percentiles: Matrix) -> Matrix:
     """
     angles = percentiles * np.pi / 2
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=2)
-    circle = np.nan_to_num(circle.reshape(len(percentiles), -1))
+    circle = np.nan_to_num(circle.reshape(-1, 2 * percentiles.shape[1]))
     scaled: Matrix = circle / np.sqrt(max(percentiles.shape[1], 1))
     return scaled
 
@@ -50,8 +50,14 @@ def song_vectors(
     Columns: song_index, text, genre_index, duration_percentile, quality_percentile.
 
     Raises:
-        SunorecsysError: the blocks need more than ``dimensions`` places.
+        SunorecsysError: there is no song, or the blocks need more than ``dimensions``
+            places.
     """
+    if len(features) == 0:
+        raise SunorecsysError(
+            "There are no songs before as_of. Build with a later --as-of, or ingest "
+            "songs that were created before it."
+        )
     features = features.sort_by("song_index")
     texts = [value or "" for value in features["text"].to_pylist()]
     columns = {

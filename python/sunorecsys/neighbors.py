@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from implicit.cpu.topk import topk
 
-from sunorecsys.vectors import matrix, one_blas_thread
+from sunorecsys.vectors import matrix, use_one_blas_thread
 
 SCHEMA = pa.schema(
     [
@@ -35,9 +35,9 @@ def nearest(vectors: pa.Table, *, neighbors: int) -> pa.Table:
     if kept < 1:
         return SCHEMA.empty_table()
     embedding = matrix(vectors["embedding"], 1, np.float32)
-    with one_blas_thread():
-        # one more, because a song is its own nearest neighbor
-        indices, scores = topk(embedding, embedding, kept + 1, num_threads=0)
+    use_one_blas_thread()
+    # one more, because a song is its own nearest neighbor
+    indices, scores = topk(embedding, embedding, kept + 1, num_threads=0)
     is_self = indices == np.arange(len(songs))[:, None]
     # a song with many twins may miss itself: then the last of them goes
     is_self[~is_self.any(axis=1), -1] = True

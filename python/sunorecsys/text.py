@@ -5,7 +5,7 @@ import pyarrow as pa
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from sunorecsys.vectors import Matrix, column, one_blas_thread, unit_rows
+from sunorecsys.vectors import Matrix, column, unit_rows, use_one_blas_thread
 
 # Chinese, Japanese and Korean do not separate words: each character is a token there,
 # and the pairs of characters among the two-word terms stand for words.
@@ -42,10 +42,10 @@ def embed(texts: list[str], *, dimensions: int, seed: int) -> Matrix:
     if terms.shape[1] <= dimensions:
         folded = terms.toarray()
     else:
-        with one_blas_thread():
-            folded = TruncatedSVD(
-                n_components=min(dimensions, *terms.shape), n_iter=4, random_state=seed
-            ).fit_transform(terms)
+        use_one_blas_thread()
+        folded = TruncatedSVD(
+            n_components=min(dimensions, *terms.shape), n_iter=4, random_state=seed
+        ).fit_transform(terms)
     empty[:, : folded.shape[1]] = unit_rows(folded)
     return empty
 

@@ -1,7 +1,5 @@
 """Vectors as Arrow columns, and one place that bounds the threads of BLAS."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,11 +10,13 @@ from threadpoolctl import threadpool_limits
 Matrix = npt.NDArray[Any]
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Run BLAS on one thread: sums keep their order, and ALS keeps its speed."""
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
+def use_one_blas_thread() -> None:
+    """Keep BLAS on one thread: sums keep their order, and ALS keeps its speed.
+
+    The setting belongs to the process and stays: two models that run side by side and
+    each restored what they found would lift it for each other.
+    """
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def column(matrix: Matrix) -> pa.Array:

@@ -193,7 +193,9 @@ def _copy(
             )
             row = cursor.execute(
                 "select count(*), "  # noqa: S608
-                "md5(coalesce(bit_xor(md5_number(cast(t as varchar))), 0)::varchar) "
+                # a sum, because it has no order and counts a repeated row twice
+                "md5(cast(coalesce(sum(md5_number_lower(cast(t as varchar))), 0) "
+                "as varchar)) "
                 f"from published.main.{name} as t"
             ).fetchall()[0]
             counts[name], hashes[name] = int(row[0]), str(row[1])

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sunorecsys import text
 
@@ -108,3 +109,11 @@ def test_song_vectors_follow_the_song_index():
     np.testing.assert_allclose(
         vectors @ vectors.T, [[1, 0, 0], [0, 1, 1], [0, 1, 1]], atol=1e-6
     )
+
+
+def test_blas_stays_on_one_thread_for_a_model_that_runs_beside():
+    with threadpool_limits(2, user_api="blas"):
+        embed(catalogue(200))
+        pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+        assert pools
+        assert {pool["num_threads"] for pool in pools} == {1}
