@@ -89,7 +89,8 @@ def build(
         f"Release {summary['release_id']}: {summary['recommendations']:,} "
         f"recommendations for {summary['listeners']:,} listeners from "
         f"{summary['songs']:,} songs, as of {summary['as_of']:%Y-%m-%d} "
-        f"({summary['source']}, {seconds:.0f} s)."
+        f"({summary['source']}, {seconds:.0f} s).",
+        soft_wrap=True,
     )
 
 

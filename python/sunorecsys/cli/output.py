@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 # a file or a pipe has no width of its own
-results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+results = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
 notices = Console(stderr=True, highlight=False)
 
 
@@ -93,30 +93,41 @@ def name(value: str | None) -> Text:
 
 def table(title: str) -> Table:
     """Return an empty table in the style of all commands."""
-    return Table(title=plain(title), title_justify="left", box=box.SIMPLE_HEAD)
+    return Table(
+        title=plain(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def show_recommendations(rows: list[dict[str, Any]], title: str) -> None:
     """Print recommendations with the score of every channel and the reason."""
     shown = table(title)
     shown.add_column("#", justify="right")
-    shown.add_column("song")
-    shown.add_column("creator")
-    shown.add_column("score", justify="right")
+    shown.add_column("song, and why", ratio=1)
+    shown.add_column("score", justify="right", no_wrap=True)
     for channel in ("item_cf", "content", "prompt", "user_cf", "quality"):
-        shown.add_column(channel, justify="right")
-    shown.add_column("reason")
+        shown.add_column(channel, justify="right", no_wrap=True)
     for row in rows:
+        song = name(row["title"])
+        song.stylize("bold")
+        if row["creator_name"]:
+            song = Text.assemble(song, " · ", name(row["creator_name"]))
+        # what explain, similar and recommend --songs are asked with
+        song_id = plain(row["song_id"])
+        song_id.stylize("dim")
+        song = Text.assemble(song, "  ", song_id)
+        reason = plain(row["reason"])
+        reason.stylize("dim")
         shown.add_row(
             str(row["rank"]),
-            name(row["title"]),
-            name(row["creator_name"]),
+            Text("\n").join([song, reason]),
             f"{row['score']:.3f}",
             *(
                 f"{score:.2f}" if score else "·"
                 for score in row["channel_scores"].values()
             ),
-            plain(row["reason"]),
         )
     results.print(shown)
 
