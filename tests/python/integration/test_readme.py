@@ -95,6 +95,16 @@ def test_the_sql_of_the_readme_runs(sample_project):
         assert sample_project.query(statement), statement
 
 
+def test_the_demo_shows_what_the_readme_shows(sample_project):
+    (console,) = blocks("console")
+    shown = sample_project.cli("demo").stdout
+    songs = re.findall(r"^ *\d+  (\S.*?song-\d+)", console, re.MULTILINE)
+    headings = re.findall(r"^\d\. .+$", console, re.MULTILINE)
+    assert len(songs) == len(headings) == 3
+    for line in songs + headings:
+        assert line in shown
+
+
 def test_the_make_targets_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"\bmake (\w+)", README))
