@@ -1,3 +1,9 @@
+{%- if var('text_encoder') != 'tfidf' -%}
+    {{ exceptions.raise_compiler_error(
+        "text_encoder is '" ~ var('text_encoder') ~ "'; only tfidf is there."
+    ) }}
+{%- endif -%}
+
 with
 
 prompt_vectors as (
@@ -35,7 +41,7 @@ fitted_on as (
 select
     catalogue.song_id,
     cast(prompt_vectors.embedding as float[{{ var('text_dimensions') }}]) as embedding,
-    '{{ valid_name(var("text_encoder")) }}' as encoder,
+    'tfidf' as encoder,
     fitted_on.encoder_version,
     prompt_texts.content_hash
 from prompt_vectors
