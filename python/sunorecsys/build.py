@@ -19,10 +19,9 @@ _FAILED = ("error", "fail", "runtime error")
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did: how many steps ended how, and the seconds of each."""
+    """What a build did: how many steps ended how, and what they warned of."""
 
     statuses: dict[str, int]
-    seconds: dict[str, float]
     warnings: list[str]
 
 
@@ -62,7 +61,6 @@ def run(
         statuses[str(result.status)] = statuses.get(str(result.status), 0) + 1
     return Built(
         statuses=statuses,
-        seconds={result.node.name: result.execution_time for result in results},
         warnings=[
             f"{result.node.name}: {result.message}"
             for result in results

@@ -81,6 +81,12 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 
 
+def sync(path: Path) -> None:
+    """Return when the disk has what was written to a file."""
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes ``target`` if the block succeeds.
@@ -95,8 +101,7 @@ def replacing(target: Path) -> Iterator[Path]:
     aside = Path(name)
     try:
         yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
+        sync(aside)
         aside.chmod(0o644)
         aside.replace(target)
     finally:

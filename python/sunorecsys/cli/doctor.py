@@ -168,7 +168,7 @@ def _releases(project: Project) -> Iterator[Finding]:
             "older than what was ingested",
             "sunorecsys build",
         )
-    for file in project.releases.glob(".building-*"):
+    for file in release.half_written(project.releases):
         yield Finding(
             "half-written release",
             "warning",

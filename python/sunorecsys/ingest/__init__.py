@@ -449,5 +449,4 @@ def _write(
                 params=bounds,
             )
             writer.write_table(rows.to_arrow_table().cast(schema))
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
+    place.sync(file)

@@ -19,8 +19,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from sunorecsys import landing
 from sunorecsys.errors import SunorecsysError
+from sunorecsys.landing import replacing, sync
 
 SCHEMA_VERSION = 1
 CURRENT = "current.duckdb"
@@ -126,7 +126,7 @@ def publish(
         if now["source"] == "landing":
             _write_served(aside, now["week_start"])
         target = folder / f"{release_id}.duckdb"
-        _sync(aside)
+        sync(aside)
         aside.replace(target)
         _point_current(folder, target)
     except (duckdb.Error, OSError) as error:
@@ -303,7 +303,7 @@ def _write_served(path: Path, week_start: date) -> None:
     """Keep this week's lists in landing: they are data for the weeks to come."""
     target = Path("landing") / "served" / f"week={week_start:%Y-%m-%d}.parquet"
     with (
-        landing.replacing(target) as aside,
+        replacing(target) as aside,
         duckdb.connect(str(path), read_only=True) as release,
     ):
         release.execute(
@@ -312,11 +312,6 @@ def _write_served(path: Path, week_start: date) -> None:
             f"to {_quoted(str(aside))} (format parquet, compression zstd)",
             {"week": week_start},
         )
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
 
 
 def _point_current(folder: Path, target: Path) -> None:
@@ -336,11 +331,16 @@ def files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))[::-1]
 
 
+def half_written(folder: Path) -> list[Path]:
+    """Return the releases that a running build writes or a killed one left."""
+    return sorted(folder.glob(f"{_BUILDING}*"))
+
+
 def _prune(folder: Path, kept: int) -> None:
     """Remove all but the newest releases, and what killed builds left behind."""
     current = (folder / CURRENT).resolve()
     _remove(path for path in files(folder)[max(kept, 1) :] if path != current)
-    _remove(folder.glob(f"{_BUILDING}*"))
+    _remove(half_written(folder))
     _remove(folder.glob(f".{CURRENT}-*"))
 
 
@@ -355,6 +355,7 @@ __all__: Sequence[str] = (
     "Invocation",
     "check",
     "files",
+    "half_written",
     "macro_sql",
     "publish",
 )

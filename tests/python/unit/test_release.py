@@ -219,7 +219,7 @@ def test_an_older_build_stays_while_it_serves(desk):
         ("_finish", KeyboardInterrupt()),
         ("check", duckdb.CatalogException("no macro")),
         ("_write_served", OSError("disk")),
-        ("_sync", OSError("disk")),
+        ("sync", OSError("disk")),
         ("_point_current", OSError("disk")),
         ("_point_current", KeyboardInterrupt()),
     ],
