@@ -17,6 +17,7 @@ matrix_users as (
 
 select
     matrix_users.user_id,
+    matrix_users.user_index,
     listener_channels.channel,
     listener_channels.highest_score,
     listener_channels.lowest_score

@@ -17,20 +17,33 @@ build_clock as (
 
     select week_start from {{ ref('build_clock') }}
 
+),
+
+listeners as (
+
+    select
+        user_id,
+        user_index
+    from {{ ref('listeners') }}
+
 )
 
+-- a listener of an earlier week may be unknown now
 select
-    week_start,
-    user_id,
-    playlist_rank,
-    song_id,
-    blended_score,
-    reason
+    served_lists.week_start,
+    served_lists.user_id,
+    listeners.user_index,
+    served_lists.playlist_rank,
+    served_lists.song_id,
+    served_lists.blended_score,
+    served_lists.reason
 from served_lists
+left join listeners using (user_id)
 union all
 select
     build_clock.week_start,
     recommendations.user_id,
+    recommendations.user_index,
     recommendations.recommendation_rank as playlist_rank,
     recommendations.song_id,
     recommendations.blended_score,

@@ -17,6 +17,7 @@ matrix_users as (
 
 select
     matrix_users.user_id,
+    matrix_users.user_index,
     listener_activity.song_count,
     listener_activity.interaction_count,
     listener_activity.first_interaction_at,

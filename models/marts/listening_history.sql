@@ -26,6 +26,7 @@ catalogue as (
 
 select
     matrix_users.user_id,
+    matrix_users.user_index,
     catalogue.song_id,
     history_seeds.history_rank,
     history_seeds.weight,

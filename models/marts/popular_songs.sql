@@ -14,6 +14,15 @@ catalogue as (
     from {{ ref('catalogue') }}
     where not is_hidden
 
+),
+
+fill_order as (
+
+    select
+        song_index,
+        fill_rank
+    from {{ ref('fill_order') }}
+
 )
 
 select
@@ -21,6 +30,8 @@ select
         row_number() over (order by song_popularity.popularity_rank) as integer
     ) as popularity_rank,
     catalogue.song_id,
-    song_popularity.popularity_score
+    song_popularity.popularity_score,
+    cast(fill_order.fill_rank as integer) as variety_rank
 from song_popularity
 inner join catalogue using (song_index)
+inner join fill_order using (song_index)

@@ -56,6 +56,7 @@ reasons as (
 
 select
     matrix_users.user_id,
+    matrix_users.user_index,
     catalogue.song_id,
     reasons.channel,
     seed.song_id as seed_song_id,

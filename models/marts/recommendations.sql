@@ -32,6 +32,7 @@ catalogue as (
 
 select
     matrix_users.user_id,
+    matrix_users.user_index,
     listener_recommendations.recommendation_rank,
     catalogue.song_id,
     listener_recommendations.blended_score,

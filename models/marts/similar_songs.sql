@@ -35,8 +35,10 @@ catalogue as (
 
 select
     catalogue.song_id,
+    catalogue.song_index,
     neighbors.channel,
     neighbor.song_id as similar_song_id,
+    neighbor.song_index as similar_song_index,
     neighbors.similarity,
     neighbors.neighbor_rank as similarity_rank
 from neighbors

@@ -17,6 +17,7 @@ catalogue as (
 
 select
     catalogue.song_id,
+    catalogue.song_index,
     cast(als_song_factors.factors as float[{{ var('als_factors') }}]) as factors
 from als_song_factors
 inner join catalogue using (song_index)

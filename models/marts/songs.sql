@@ -25,10 +25,17 @@ song_quality as (
         quality_score
     from {{ ref('song_quality') }}
 
+),
+
+song_versions as (
+
+    select * from {{ ref('song_versions') }}
+
 )
 
 select
     catalogue.song_id,
+    catalogue.song_index,
     catalogue.title,
     catalogue.creator_id,
     catalogue.creator_name,
@@ -61,8 +68,17 @@ select
         ),
         6
     ) as popularity_score,
-    song_quality.quality_score
+    song_quality.quality_score,
+    first_version.song_id as version_id
 from catalogue
-inner join prompt_statistics using (song_id)
-inner join song_quality using (song_index)
-left join song_genres using (song_id)
+inner join prompt_statistics
+    on catalogue.song_id = prompt_statistics.song_id
+inner join song_quality
+    on catalogue.song_index = song_quality.song_index
+inner join song_versions
+    on catalogue.song_index = song_versions.song_index
+-- the version is named after its first song
+inner join catalogue as first_version
+    on song_versions.version_index = first_version.song_index
+left join song_genres
+    on catalogue.song_id = song_genres.song_id

@@ -17,6 +17,7 @@ matrix_users as (
 
 select
     matrix_users.user_id,
+    matrix_users.user_index,
     cast(als_user_factors.factors as double[{{ var('als_factors') }}]) as factors
 from als_user_factors
 inner join matrix_users using (user_index)

@@ -19,6 +19,7 @@ def model(dbt, session):
         "channel_weights": dbt.ref("variant_weights"),
         "channel_scales": dbt.ref("channel_scales"),
         "build_settings": dbt.ref("build_settings"),
+        "interaction_weights": dbt.ref("interaction_weights"),
     }
     # not published, but a failing test of them keeps the build from publishing
     dbt.ref("prompt_embeddings")
@@ -27,6 +28,7 @@ def model(dbt, session):
         session,
         tables,
         dbt.ref("build_clock"),
+        dbt.ref("stg_feedback"),
         releases=dbt.config.meta_get("releases"),
         kept=dbt.config.meta_get("kept"),
     )

@@ -6,6 +6,32 @@ interactions as (
 
 ),
 
+feedback as (
+
+    select * from {{ ref('stg_feedback') }}
+
+),
+
+all_interactions as (
+
+    select
+        user_id,
+        song_id,
+        interaction_type,
+        occurred_at,
+        weight
+    from interactions
+    union all
+    select
+        user_id,
+        song_id,
+        interaction_type,
+        occurred_at,
+        weight
+    from feedback
+
+),
+
 interaction_weights as (
 
     select
@@ -24,7 +50,7 @@ distinct_interactions as (
         interaction_type,
         occurred_at,
         max(weight) as weight
-    from interactions
+    from all_interactions
     group by all
 
 )

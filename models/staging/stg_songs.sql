@@ -6,6 +6,12 @@ song_exports as (
 
 ),
 
+blocked_songs as (
+
+    select song_id from {{ ref('stg_blocked_songs') }}
+
+),
+
 build_clock as (
 
     select as_of from {{ ref('build_clock') }}
@@ -19,6 +25,7 @@ one_export as (
     select song_exports.*
     from song_exports
     cross join build_clock
+    anti join blocked_songs using (song_id)
     qualify
         row_number() over (
             partition by song_exports.song_id

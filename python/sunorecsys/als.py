@@ -87,10 +87,25 @@ def song_factors(
     )
 
 
-def gram(factors_of_songs: pa.Table, *, factors: int) -> pa.Table:
-    """Return one row with YᵀY as ``factors`` lists of as many float64."""
+def gram(
+    factors_of_songs: pa.Table, *, factors: int, regularization: float
+) -> pa.Table:
+    """Return one row with YᵀY and (YᵀY + λI)⁻¹.
+
+    Each is ``factors`` lists of as many float64. With the inverse, a listener of few
+    songs is a system of as many equations as songs (Woodbury).
+    """
     song_matrix = _song_matrix(factors_of_songs, factors)
-    return pa.table({"gram": [(song_matrix.T @ song_matrix).tolist()]})
+    product = song_matrix.T @ song_matrix
+    # the inverse wherever there is one, and no error elsewhere
+    inverse = np.linalg.pinv(product + regularization * np.eye(factors), hermitian=True)
+    return pa.table(
+        {
+            "gram": [product.tolist()],
+            # the inverse of a symmetric matrix, but for rounding, is symmetric
+            "inverse": [((inverse + inverse.T) / 2).tolist()],
+        }
+    )
 
 
 def user_factors(

@@ -54,6 +54,16 @@ class Project:
         return self.root / "landing"
 
     @property
+    def feedback(self) -> Path:
+        """What listeners told the server, by the day of receipt."""
+        return self.landing / "feedback"
+
+    @property
+    def blocked(self) -> Path:
+        """The songs that were taken down."""
+        return self.landing / "blocked" / "songs.parquet"
+
+    @property
     def warehouse(self) -> Path:
         """The database of the build; it can be deleted at any time."""
         name = os.environ.get("SUNORECSYS_WAREHOUSE", "warehouse/sunorecsys.duckdb")

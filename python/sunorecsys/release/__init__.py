@@ -22,7 +22,7 @@ import pyarrow as pa
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.landing import replacing, sync
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CURRENT = "current.duckdb"
 
 # DuckDB 1.x cannot open what DuckDB 2 writes by default.
@@ -85,6 +85,7 @@ def publish(
     session: duckdb.DuckDBPyConnection,
     tables: Mapping[str, duckdb.DuckDBPyRelation],
     clock: duckdb.DuckDBPyRelation,
+    feedback: duckdb.DuckDBPyRelation,
     *,
     releases: str,
     kept: int,
@@ -96,6 +97,7 @@ def publish(
         session: the connection of the build.
         tables: what the release holds, by the name it has there.
         clock: one row with as_of, week_start and source.
+        feedback: what was read of it, with received_at.
         releases: the folder of releases.
         kept: how many releases stay; the current one always does.
         invocation: how dbt was called; None: the running one.
@@ -110,6 +112,7 @@ def publish(
     folder = Path(releases)
     columns = clock.columns
     now = dict(zip(columns, clock.fetchall()[0], strict=True))
+    now["feedback_until"] = feedback.max("received_at").fetchall()[0][0]
     refusal = invocation.refusal() or _sample_over_landing(folder, now["source"])
     if refusal:
         return _result(
@@ -265,6 +268,7 @@ def _finish(
                 cast($as_of as timestamp) as as_of,
                 cast($week_start as date) as week_start,
                 cast($source as varchar) as source,
+                cast($feedback_until as timestamp) as feedback_until,
                 cast($git_commit as varchar) as git_commit,
                 cast($versions as map(varchar, varchar)) as versions,
                 cast($row_counts as map(varchar, bigint)) as row_counts,
@@ -277,6 +281,7 @@ def _finish(
                 "as_of": now["as_of"],
                 "week_start": now["week_start"],
                 "source": now["source"],
+                "feedback_until": now["feedback_until"],
                 "git_commit": _git_commit(),
                 "versions": versions,
                 "row_counts": dict(counts),

@@ -223,9 +223,9 @@ def test_without_interactions_all_factors_are_zero(count):
     )
     assert found["song_index"].to_pylist() == list(range(count))
     assert not np.any(rows(found))
-    assert rows(als.gram(found, factors=4).rename_columns(["factors"])).tolist() == [
-        np.zeros((4, 4)).tolist()
-    ]
+    (row,) = als.gram(found, factors=4, regularization=0.5).to_pylist()
+    assert row["gram"] == np.zeros((4, 4)).tolist()
+    assert row["inverse"] == (2 * np.eye(4)).tolist()
 
 
 def test_empty_inputs_give_empty_tables(song_matrix):
@@ -256,9 +256,14 @@ def test_a_song_that_nobody_plays_has_a_vector_of_zeros(played):
 
 
 def test_the_gram_is_the_product_of_the_factors(song_matrix):
-    found = als.gram(vectors("song_index", song_matrix), factors=4)
+    found = als.gram(vectors("song_index", song_matrix), factors=4, regularization=0.1)
     exact = song_matrix.astype(float)
     np.testing.assert_allclose(found["gram"].to_pylist()[0], exact.T @ exact)
+    np.testing.assert_allclose(
+        np.array(found["inverse"].to_pylist()[0]) @ (exact.T @ exact + 0.1 * np.eye(4)),
+        np.eye(4),
+        atol=1e-9,
+    )
 
 
 def test_song_factors_do_not_depend_on_the_number_of_threads(played, monkeypatch):

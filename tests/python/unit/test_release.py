@@ -35,7 +35,8 @@ tables = {name: session.sql(f"select * from source.{name}") for name in names}
 clock = session.sql("select as_of, week_start, source from source.build_info")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
-    release.publish(session, tables, clock, releases=folder, kept=4,
+    nothing = session.sql("select null::timestamp as received_at")
+    release.publish(session, tables, clock, nothing, releases=folder, kept=4,
                     invocation=release.Invocation("build"))
 except SunorecsysError as error:
     print(error)
@@ -86,6 +87,7 @@ class Desk:
             self.session,
             self.tables | changed,
             clock,
+            self.session.sql("select timestamp '2025-11-16 12:00' as received_at"),
             releases=str(self.folder),
             kept=kept,
             invocation=invocation,
