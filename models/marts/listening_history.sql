@@ -28,6 +28,7 @@ select
     matrix_users.user_id,
     matrix_users.user_index,
     catalogue.song_id,
+    catalogue.song_index,
     history_seeds.history_rank,
     history_seeds.weight,
     history_seeds.last_interaction_at,

@@ -28,6 +28,7 @@ select
     matrix_users.user_id,
     matrix_users.user_index,
     catalogue.song_id,
+    catalogue.song_index,
     listener_songs.weight,
     listener_songs.interaction_count,
     listener_songs.first_interaction_at,

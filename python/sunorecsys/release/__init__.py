@@ -30,7 +30,17 @@ _STORAGE_VERSION = "v1.0.0"
 _BUILDING = ".building-"
 
 # later macros call earlier ones
-_MACROS = ("als_solve", "recommend", "recommend_from", "similar", "explain")
+_MACROS = (
+    "als_solve",
+    "listener_seeds",
+    "listener_candidates",
+    "recommend",
+    "recommend_after",
+    "recommend_from",
+    "similar",
+    "explain_after",
+    "explain",
+)
 
 _RESULT = pa.schema(
     [
@@ -302,6 +312,11 @@ def check(release: duckdb.DuckDBPyConnection) -> None:
     release.execute("from recommend_from([$1])", [song]).fetchall()
     release.execute("from similar($1)", [song]).fetchall()
     release.execute("from explain($1, $2)", [user, song]).fetchall()
+    played = [[{"song_id": song, "weight": 1.0}], [song]]
+    release.execute("from recommend_after($1, $2, $3, 3)", [user, *played]).fetchall()
+    release.execute(
+        "from explain_after($1, $2, $3, $4)", [user, song, *played]
+    ).fetchall()
 
 
 def _write_served(path: Path, week_start: date) -> None:

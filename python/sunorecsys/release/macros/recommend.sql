@@ -15,10 +15,14 @@ select
     recommendations.quality_score,
     recommendations.primary_channel,
     recommendations.reason
-from recommendations
+from listeners
+-- by number, because DuckDB keeps the range of numbers, but not of long texts, of each
+-- block of rows, and so reads one block
+inner join recommendations
+    on listeners.user_index = recommendations.user_index
 inner join songs
     on recommendations.song_id = songs.song_id
 where
-    recommendations.user_id = user_id
+    listeners.user_id = user_id
     and recommendations.recommendation_rank <= n
 order by recommendations.recommendation_rank;

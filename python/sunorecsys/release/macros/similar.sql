@@ -9,11 +9,13 @@ select
     songs.creator_name,
     songs.genre,
     similar_songs.similarity
-from similar_songs
+from songs as asked
+inner join similar_songs
+    on asked.song_index = similar_songs.song_index
 inner join songs
-    on similar_songs.similar_song_id = songs.song_id
+    on similar_songs.similar_song_index = songs.song_index
 where
-    similar_songs.song_id = song_id
+    asked.song_id = song_id
     and similar_songs.channel = channel
     and similar_songs.similarity_rank <= n
 order by similar_songs.similarity_rank;
