@@ -484,3 +484,13 @@ def taste(events: Sequence[Event], weights: Mapping[str, float]) -> float:
         weights.get(kind, 0.0) * math.log2(1 + count)
         for kind, count in sorted(counts.items())
     )
+
+
+def is_disliked(events: Sequence[Event]) -> bool:
+    """Whether the last word of events with one song is a dislike."""
+    words = sorted(
+        (event.occurred_at, event.interaction_type == "dislike")
+        for event in events
+        if event.interaction_type in ("like", "save", "share", "dislike")
+    )
+    return bool(words) and words[-1][1]

@@ -4,14 +4,19 @@ A release is opened read-only, without access to files, network or settings, so 
 any SQL can run on it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from sunorecsys.errors import SunorecsysError
+from sunorecsys.errors import (
+    NoRelease,
+    SunorecsysError,
+    UnknownListener,
+    UnknownSong,
+)
 from sunorecsys.release import SCHEMA_VERSION
 
 CHANNELS = ("item_cf", "content", "prompt", "user_cf", "quality")
@@ -21,52 +26,75 @@ _LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    # a name in SQL is a table, never a variable of this program
+    "python_enable_replacements": "false",
     "lock_configuration": "true",
 }
 
 Rows = list[dict[str, Any]]
 
 
-@contextmanager
-def open_release(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a release file, or the link to one, for reading.
 
     Raises:
-        SunorecsysError: there is none, it is damaged, or of another schema version.
+        NoRelease: there is none, it is damaged, or of another schema version.
     """
     if not path.exists():
-        raise SunorecsysError(
-            f"No release at {path}. "
-            'Run "sunorecsys build" (or "make build" on a fresh clone) first.'
-        )
+        raise missing(path)
     try:
         # the link may move while this reads; the file does not change
         connection = duckdb.connect(
             str(path.resolve()), read_only=True, config=_LOCKED_DOWN
         )
     except duckdb.Error as error:
-        raise _unreadable(path, error) from error
-    with connection:
-        try:
-            row = connection.execute("select schema_version from build_info").fetchall()
-        except duckdb.Error as error:
-            raise _unreadable(path, error) from error
-        if row != [(SCHEMA_VERSION,)]:
-            raise SunorecsysError(
-                f"The release {path.resolve().name} has schema version "
-                f"{row[0][0] if row else 'none'}, this program reads {SCHEMA_VERSION}. "
-                'Run "sunorecsys build" to make one that fits.'
-            )
+        raise unreadable(path, error) from error
+    try:
+        rows = connection.execute("select schema_version from build_info").fetchall()
+    except duckdb.Error as error:
+        connection.close()
+        raise unreadable(path, error) from error
+    if rows != [(SCHEMA_VERSION,)]:
+        connection.close()
+        raise NoRelease(
+            f"The release {path.resolve().name} has schema version "
+            f"{rows[0][0] if rows else 'none'}, this program reads {SCHEMA_VERSION}. "
+            'Run "sunorecsys build" to make one that fits.'
+        )
+    return connection
+
+
+@contextmanager
+def open_release(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a release file, or the link to one, for as long as the block lasts.
+
+    Raises:
+        NoRelease: there is none, it is damaged, or of another schema version.
+    """
+    with connect(path) as connection:
         yield connection
 
 
-def _unreadable(path: Path, error: Exception) -> SunorecsysError:
-    reason = str(error).splitlines()[0]
-    return SunorecsysError(
-        f"The release {path.resolve().name} cannot be read: {reason} "
+def missing(path: Path) -> NoRelease:
+    """Return the error for a release that is not there."""
+    return NoRelease(
+        f"No release at {path}. "
+        'Run "sunorecsys build" (or "make build" on a fresh clone) first.'
+    )
+
+
+def unreadable(path: Path, error: Exception) -> NoRelease:
+    """Return the error for a release that DuckDB cannot read."""
+    return NoRelease(
+        f"The release {path.resolve().name} cannot be read: {first_line(error)} "
         'Run "sunorecsys doctor" to see which releases are whole, '
         'or "sunorecsys build" to make a new one.'
     )
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def query(
@@ -103,51 +131,48 @@ def recommend(release: duckdb.DuckDBPyConnection, user_id: str, n: int) -> Rows:
     """Return the listener's recommendations, best first.
 
     Raises:
-        SunorecsysError: the listener is unknown.
+        UnknownListener: the listener is.
     """
     rows = query(release, "from recommend($1, n := $2)", [user_id, n])
     if not rows and not query(
         release, "select 1 from listeners where user_id = $1", [user_id]
     ):
-        raise SunorecsysError(
-            f"No listener {user_id!r} in this release: nothing they heard was known "
-            "when it was built. Use --songs for a list from songs they like."
-        )
+        raise unknown_listener(user_id)
     return [_recommendation(row) for row in rows]
 
 
-def recommend_from(
-    release: duckdb.DuckDBPyConnection, song_ids: Sequence[str], n: int
-) -> tuple[Rows, list[str]]:
-    """Return a list from seed songs, and which of them are unknown.
+def recommend_after(
+    release: duckdb.DuckDBPyConnection,
+    user_id: str | None,
+    played: Rows,
+    left_out: Sequence[str],
+    n: int,
+) -> Rows:
+    """Return a listener's list after what has happened since the release.
 
-    Raises:
-        SunorecsysError: all of the seed songs are unknown.
+    Args:
+        release: a connection.
+        user_id: None, or an unknown one: the list is made from ``played`` alone.
+        played: song_id and weight, the newest first.
+        left_out: songs that neither count nor are listed.
+        n: how many songs.
     """
-    known = {
-        row["song_id"]
-        for row in query(
-            release,
-            "select song_id from songs where list_contains($1::varchar[], song_id)",
-            [list(song_ids)],
-        )
-    }
-    unknown = [song for song in song_ids if song not in known]
-    if song_ids and not known:
-        raise unknown_song(release, song_ids[0])
-    rows = query(release, "from recommend_from($1, n := $2)", [list(song_ids), n])
-    return [_recommendation(row) for row in rows], unknown
+    rows = query(
+        release,
+        f"from recommend_after($1::varchar, {_PLAYED}, $3::varchar[], $4)",
+        [user_id, played, list(left_out), n],
+    )
+    return [_recommendation(row) for row in rows]
+
+
+# an empty list has no type of its own
+_PLAYED = "$2::struct(song_id varchar, weight double)[]"
 
 
 def similar(
     release: duckdb.DuckDBPyConnection, song_id: str, n: int, channel: str
 ) -> Rows:
-    """Return the songs most like one song.
-
-    Raises:
-        SunorecsysError: the song is unknown.
-    """
-    _require_song(release, song_id)
+    """Return the songs most like one song; none for an unknown one."""
     return query(
         release, "from similar($1, n := $2, channel := $3)", [song_id, n, channel]
     )
@@ -156,40 +181,89 @@ def similar(
 def explain(release: duckdb.DuckDBPyConnection, user_id: str, song_id: str) -> Rows:
     """Return what each song of the listener gave to the score of one song.
 
-    Raises:
-        SunorecsysError: the listener or the song is unknown.
+    No rows: the listener or the song is unknown.
     """
-    _require_song(release, song_id)
-    rows = query(release, "from explain($1, $2)", [user_id, song_id])
-    if not rows:
-        raise SunorecsysError(f"No listener {user_id!r} in this release.")
-    return rows
+    return query(release, "from explain($1, $2)", [user_id, song_id])
 
 
-def unknown_song(release: duckdb.DuckDBPyConnection, song_id: str) -> SunorecsysError:
+def explain_after(
+    release: duckdb.DuckDBPyConnection,
+    user_id: str,
+    song_id: str,
+    played: Rows,
+    left_out: Sequence[str],
+) -> Rows:
+    """Return what explains a list of ``recommend_after`` with the same arguments."""
+    return query(
+        release,
+        f"from explain_after($1, $4, {_PLAYED}, $3::varchar[])",
+        [user_id, played, list(left_out), song_id],
+    )
+
+
+def known_songs(
+    release: duckdb.DuckDBPyConnection, song_ids: Sequence[str]
+) -> set[str]:
+    """Return which of the songs the release knows."""
+    rows = query(
+        release,
+        """
+        select songs.song_id
+        from unnest($1::varchar[]) as asked(song_id)
+        inner join songs using (song_id)
+        """,
+        [list(song_ids)],
+    )
+    return {row["song_id"] for row in rows}
+
+
+def titles(release: duckdb.DuckDBPyConnection, song_ids: Sequence[str]) -> list[str]:
+    """Return the titles of songs as reasons name them, cut a little shorter."""
+    rows = query(
+        release,
+        r"""
+        select left(trim(regexp_replace(title, '[\pZ\p{Cc}]+', ' ', 'g')), 59) as title
+        from unnest($1::varchar[]) as asked(song_id)
+        inner join songs using (song_id)
+        """,
+        [list(song_ids)],
+    )
+    return [row["title"] for row in rows]
+
+
+def unknown_listener(user_id: str) -> UnknownListener:
+    """Return the error for an unknown listener; it names no other one."""
+    return UnknownListener(
+        f"No listener {user_id[:200]!r} in this release: nothing they heard was known "
+        "when it was built. Use seed songs for a list from songs they like."
+    )
+
+
+def unknown_song(
+    release: duckdb.DuckDBPyConnection, song_id: str, blocked: Container[str] = ()
+) -> UnknownSong:
     """Return the error for an unknown song, with the nearest matches."""
     near = query(
         release,
         """
         select song_id, title
         from songs
+        where not is_hidden
         order by
             greatest(
                 jaro_winkler_similarity(lower(song_id), lower($1)),
                 jaro_winkler_similarity(lower(left(title, 200)), lower($1))
             ) desc,
             song_id
-        limit 3
+        limit 50
         """,
         [song_id[:200]],
     )
-    matches = ", ".join(f"{row['song_id']} ({row['title'][:60]})" for row in near)
-    return SunorecsysError(f"No song {song_id[:200]!r}. Nearest: {matches or 'none'}.")
-
-
-def _require_song(release: duckdb.DuckDBPyConnection, song_id: str) -> None:
-    if not query(release, "select 1 from songs where song_id = $1", [song_id]):
-        raise unknown_song(release, song_id)
+    nearest = [row for row in near if row["song_id"] not in blocked][:3]
+    matches = ", ".join(f"{row['song_id']} ({row['title'][:60]})" for row in nearest)
+    return UnknownSong(
+        f"No song {song_id[:200]!r}. Nearest: {matches or 'none'}.", nearest
+    )
 
 
 def _recommendation(row: dict[str, Any]) -> dict[str, Any]:

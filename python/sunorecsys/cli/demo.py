@@ -2,8 +2,10 @@
 
 from sunorecsys import reader
 from sunorecsys.cli import output
-from sunorecsys.cli.options import ProjectDir, current_release
+from sunorecsys.cli.options import ProjectDir
 from sunorecsys.errors import SunorecsysError
+from sunorecsys.project import Project
+from sunorecsys.serving import Service
 
 
 def demo(project_dir: ProjectDir = None) -> None:
@@ -11,7 +13,8 @@ def demo(project_dir: ProjectDir = None) -> None:
 
     Example: sunorecsys demo
     """
-    with current_release(project_dir) as release:
+    with Service.of(Project.find(project_dir)).view() as view:
+        release = view.sql()
         listener = reader.query(
             release,
             """
@@ -39,7 +42,7 @@ def demo(project_dir: ProjectDir = None) -> None:
             """,
             [user],
         )
-        weekly = reader.recommend(release, user, 30)
+        weekly = view.recommend(user, 30)
         output.show_recommendations(
             weekly,
             f"1. Discover Weekly of {user}, who played "
@@ -48,10 +51,10 @@ def demo(project_dir: ProjectDir = None) -> None:
         if weekly:
             first = weekly[0]
             output.show_similar(
-                reader.similar(release, first["song_id"], 5, "blended"),
+                view.similar(first["song_id"], 5, "blended"),
                 f"2. Songs like {output.name(first['title'])}",
             )
-        rows, _ = reader.recommend_from(release, [row["song_id"] for row in seeds], 5)
+        rows, _ = view.recommend_from([row["song_id"] for row in seeds], 5)
         titles = (
             " and ".join(str(output.name(row["title"])) for row in seeds) or "nothing"
         )

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import duckdb
 import typer
 
 from sunorecsys import reader
@@ -12,10 +11,11 @@ from sunorecsys.cli.options import (
     Count,
     Json,
     ProjectDir,
-    current_release,
+    current_view,
     read_text,
 )
-from sunorecsys.errors import SunorecsysError, UsageError
+from sunorecsys.errors import SunorecsysError, UnknownListener, UsageError
+from sunorecsys.serving import View
 
 
 def recommend(
@@ -36,18 +36,17 @@ def recommend(
     """
     if [user, users_file, songs].count(None) != 2:
         raise UsageError("Give one of --user, --users-file and --songs.")
-    with current_release(project_dir) as release:
+    with current_view(project_dir, user_id=user) as view:
         if user is not None:
-            rows = reader.recommend(release, user, n)
-            _show(rows, f"For {user}", as_json)
+            _show(view.recommend(user, n), f"For {user}", as_json)
         elif songs is not None:
             seeds = [part.strip() for part in songs.split(",") if part.strip()]
-            rows, unknown = reader.recommend_from(release, seeds, n)
+            rows, unknown = view.recommend_from(seeds, n)
             for song in unknown:
                 output.notice(f"Unknown song left out: {song}")
             _show(rows, f"From {len(seeds) - len(unknown)} seed songs", as_json)
         elif users_file is not None:
-            _recommend_all(release, _read_users(users_file), n, as_json)
+            _recommend_all(view, _read_users(users_file), n, as_json)
 
 
 def _read_users(path: Path) -> list[str]:
@@ -57,14 +56,12 @@ def _read_users(path: Path) -> list[str]:
     return users
 
 
-def _recommend_all(
-    release: duckdb.DuckDBPyConnection, users: list[str], n: int, as_json: bool
-) -> None:
+def _recommend_all(view: View, users: list[str], n: int, as_json: bool) -> None:
     found: list[dict[str, Any]] = []
     for user in users:
         try:
-            rows = reader.recommend(release, user, n)
-        except SunorecsysError:
+            rows = view.recommend(user, n)
+        except UnknownListener:
             output.notice(f"Unknown listener left out: {user}")
             continue
         if as_json:
@@ -102,8 +99,8 @@ def similar(
         raise UsageError(
             f"--channel is {channel!r}; use {', '.join(reader.SIMILAR_CHANNELS)}."
         )
-    with current_release(project_dir) as release:
-        rows = reader.similar(release, song, n, channel)
+    with current_view(project_dir) as view:
+        rows = view.similar(song, n, channel)
     if as_json:
         output.emit_json({"song_id": song, "similar_songs": rows, "count": len(rows)})
         return
@@ -120,8 +117,8 @@ def explain(
 
     Example: sunorecsys explain listener-005 song-0001
     """
-    with current_release(project_dir) as release:
-        rows = reader.explain(release, user, song)
+    with current_view(project_dir, user_id=user) as view:
+        rows = view.explain(user, song)
     total = sum(row["contribution"] for row in rows)
     if as_json:
         output.emit_json(

@@ -11,6 +11,7 @@ import typer
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import VARIABLE, Project
 from sunorecsys.reader import open_release
+from sunorecsys.serving import Service, View
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 ProjectDir = Annotated[
@@ -30,6 +31,16 @@ def current_release(
     """Open the current release of the project."""
     with open_release(Project.find(project_dir).current_release) as release:
         yield release
+
+
+@contextmanager
+def current_view(
+    project_dir: Path | None, *, user_id: str | None = None
+) -> Iterator[View]:
+    """Open the current release with what has happened since, of one listener or all."""
+    service = Service.of(Project.find(project_dir), user_id=user_id)
+    with service.view() as view:
+        yield view
 
 
 def read_text(path: Path) -> str:
