@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from sunorecsys.cli import build, demo, doctor, ingest, lookup, output, simulate, sql
+from sunorecsys.cli import (
+    build,
+    demo,
+    doctor,
+    ingest,
+    lookup,
+    output,
+    serve,
+    simulate,
+    sql,
+)
 from sunorecsys.errors import SunorecsysError, UsageError
 
 app = typer.Typer(
@@ -24,6 +34,7 @@ app.command()(lookup.recommend)
 app.command()(lookup.similar)
 app.command()(lookup.explain)
 app.command()(sql.sql)
+app.command()(serve.serve)
 app.command()(doctor.doctor)
 
 

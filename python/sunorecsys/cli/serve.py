@@ -1,0 +1,113 @@
+"""``sunorecsys serve``: the REST server."""
+
+import ipaddress
+import logging
+import os
+import socket
+from typing import Annotated
+
+import typer
+
+from sunorecsys.cli import output
+from sunorecsys.cli.options import ProjectDir
+from sunorecsys.errors import NoRelease, SunorecsysError
+from sunorecsys.project import Project
+from sunorecsys.serving import Service
+
+# seconds that requests in flight may take after a signal to stop
+_GRACE = 10
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0: every one.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A web site whose pages may ask. Can be repeated."),
+    ] = None,
+    make_token: Annotated[
+        bool,
+        typer.Option("--make-token", help="Print a new token and its hash, and end."),
+    ] = False,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Answer over HTTP from the current release, and take feedback.
+
+    SUNORECSYS_READ_TOKEN_SHA256 and SUNORECSYS_WRITE_TOKEN_SHA256 hold hashes of the
+    tokens that are asked for; without them anybody who reaches the port may ask.
+
+    Example: sunorecsys serve --port 8000
+    """
+    import uvicorn
+
+    from sunorecsys.api import settings as api_settings
+    from sunorecsys.api.app import create_app
+
+    if make_token:
+        token, digest = api_settings.make_token()
+        output.results.print(f"token   {token}", soft_wrap=True)
+        output.results.print(f"SHA-256 {digest}", soft_wrap=True)
+        output.notice(
+            f"Give the token to who may ask, and the hash to the server as "
+            f"{api_settings.READ_TOKEN} or {api_settings.WRITE_TOKEN}."
+        )
+        return
+    origins = ",".join(cors_origin or ())
+    settings = api_settings.Settings.from_environment(
+        os.environ | ({api_settings.ORIGINS: origins} if origins else {})
+    )
+    service = Service.of(Project.find(project_dir))
+    with _listening(host, port) as listener:
+        bound, number = listener.getsockname()[:2]
+        shown = f"[{bound}]" if ":" in bound else bound
+        if settings.is_open and not _is_loopback(bound):
+            output.notice(
+                f"Warning: anybody who reaches {shown} can read what every listener "
+                'gets. Ask for tokens: "sunorecsys serve --make-token".'
+            )
+        try:
+            with service.view() as view:
+                output.notice(f"Release {view.release_id}.")
+        except NoRelease as error:
+            output.notice(f"Nothing to serve yet: {error}")
+        output.notice(f"Serving on http://{shown}:{number}, see /docs. Ctrl-C stops.")
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        config = uvicorn.Config(
+            create_app(service, settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+    service.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=2048,
+        )
+    except OSError as error:
+        cure = "Stop what uses it, or name another one with --port."
+        if not isinstance(error, socket.gaierror) and error.errno == 13:
+            cure = "Ports below 1024 belong to root; name another one with --port."
+        if isinstance(error, socket.gaierror):
+            cure = "Name an address of this machine with --host."
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if isinstance(error, socket.gaierror):
+            reason = str(error.strerror)
+        raise SunorecsysError(
+            f"Cannot listen on {host} port {port}: {reason}. {cure}"
+        ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
