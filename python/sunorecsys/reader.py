@@ -22,7 +22,9 @@ from sunorecsys.release import SCHEMA_VERSION
 CHANNELS = ("item_cf", "content", "prompt", "user_cf", "quality")
 SIMILAR_CHANNELS = ("blended", "item_cf", "content", "prompt")
 
-_LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
+_Settings = dict[str, str | bool | int | float | list[str]]
+
+_LOCKED_DOWN: _Settings = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -31,11 +33,22 @@ _LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
     "lock_configuration": "true",
 }
 
+# An answer is a plan of many steps over few rows: threads within it, and steps that
+# save work on many rows, cost more than they save. Answers run beside each other.
+_FOR_ANSWERS: _Settings = {
+    "threads": 1,
+    "disabled_optimizers": "common_subplan,compressed_materialization",
+}
+
 Rows = list[dict[str, Any]]
 
 
-def connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, for_answers: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a release file, or the link to one, for reading.
+
+    Args:
+        path: the file or the link.
+        for_answers: it will answer many small questions, not one large one.
 
     Raises:
         NoRelease: there is none, it is damaged, or of another schema version.
@@ -45,7 +58,9 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         # the link may move while this reads; the file does not change
         connection = duckdb.connect(
-            str(path.resolve()), read_only=True, config=_LOCKED_DOWN
+            str(path.resolve()),
+            read_only=True,
+            config=_LOCKED_DOWN | (_FOR_ANSWERS if for_answers else {}),
         )
     except duckdb.Error as error:
         raise unreadable(path, error) from error

@@ -61,7 +61,7 @@ class _Opened:
 
     def __init__(self, path: Path, mark: _Mark) -> None:
         self.mark = mark
-        self._connection = reader.connect(path)
+        self._connection = reader.connect(path, for_answers=True)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._readers = 0
         self._is_retired = False
