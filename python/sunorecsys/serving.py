@@ -5,6 +5,7 @@ feedback that the build had not read yet, and songs that were taken down. Python
 command line and REST all read through here.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +64,8 @@ class _Opened:
         self.mark = mark
         self._connection = reader.connect(path, for_answers=True)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
+        # more at once would only take the processors from each other
+        self._turns = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
         self._readers = 0
         self._is_retired = False
         self._lock = threading.Lock()
@@ -103,12 +106,14 @@ class _Opened:
             self._connection.close()
 
     def borrow(self) -> duckdb.DuckDBPyConnection:
+        self._turns.acquire()
         with self._lock:
             return self._cursors.pop() if self._cursors else self._connection.cursor()
 
     def give_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
             self._cursors.append(cursor)
+        self._turns.release()
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         version=metadata.version("sunorecsys"),
         description="Explained music recommendations, and feedback on them.",
     )
-    # the last one added is the first to see a request
+    # the last one added is the first to see a request. The limit is our own, because
+    # FastAPI's stands outside of all, where nothing is logged
     app.add_middleware(Limit, max_bytes=settings.max_request_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM, compresslevel=5)
     if settings.origins:

@@ -1,5 +1,6 @@
 """``sunorecsys serve``: the REST server."""
 
+import errno
 import ipaddress
 import logging
 import os
@@ -86,21 +87,25 @@ def serve(
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    # the protocol is named, because asyncio sends small answers at once only then
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
-            backlog=2048,
-        )
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+        return listener
     except OSError as error:
-        cure = "Stop what uses it, or name another one with --port."
-        if not isinstance(error, socket.gaierror) and error.errno == 13:
-            cure = "Ports below 1024 belong to root; name another one with --port."
-        if isinstance(error, socket.gaierror):
-            cure = "Name an address of this machine with --host."
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        listener.close()
         if isinstance(error, socket.gaierror):
             reason = str(error.strerror)
+            cure = "Name an address of this machine with --host."
+        elif error.errno == errno.EACCES:
+            reason = "permission denied"
+            cure = "Ports below 1024 belong to root; name another one with --port."
+        else:
+            reason = os.strerror(error.errno or 0)
+            cure = "Stop what uses it, or name another one with --port."
         raise SunorecsysError(
             f"Cannot listen on {host} port {port}: {reason}. {cure}"
         ) from error
