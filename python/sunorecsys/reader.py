@@ -17,25 +17,26 @@ from sunorecsys.errors import (
     UnknownListener,
     UnknownSong,
 )
-from sunorecsys.release import SCHEMA_VERSION
+from sunorecsys.release import SCHEMA_VERSION, quoted
 
 CHANNELS = ("item_cf", "content", "prompt", "user_cf", "quality")
 SIMILAR_CHANNELS = ("blended", "item_cf", "content", "prompt")
 
 _Settings = dict[str, str | bool | int | float | list[str]]
 
-_LOCKED_DOWN: _Settings = {
-    "enable_external_access": "false",
+_NO_EXTENSIONS: _Settings = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     # a name in SQL is a table, never a variable of this program
     "python_enable_replacements": "false",
+}
+_LOCKED_DOWN: _Settings = _NO_EXTENSIONS | {
+    "enable_external_access": "false",
     "lock_configuration": "true",
 }
-
 # An answer is a plan of many steps over few rows: threads within it, and steps that
 # save work on many rows, cost more than they save. Answers run beside each other.
-_FOR_ANSWERS: _Settings = {
+_FOR_ANSWERS: _Settings = _NO_EXTENSIONS | {
     "threads": 1,
     "disabled_optimizers": "common_subplan,compressed_materialization",
 }
@@ -43,27 +44,62 @@ _FOR_ANSWERS: _Settings = {
 Rows = list[dict[str, Any]]
 
 
-def connect(path: Path, *, for_answers: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open a release file, or the link to one, for reading.
-
-    Args:
-        path: the file or the link.
-        for_answers: it will answer many small questions, not one large one.
+@contextmanager
+def open_release(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a release file, or the link to one, for any SQL.
 
     Raises:
         NoRelease: there is none, it is damaged, or of another schema version.
     """
+    with _opening(path) as file:
+        connection = duckdb.connect(str(file), read_only=True, config=_LOCKED_DOWN)
+    with connection:
+        _require_version(connection, path)
+        yield connection
+
+
+def connect_for_answers(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a release file, or the link to one, for many small questions.
+
+    It is attached to a database of its own, so that a program may open the same file
+    beside it with other settings. ``cursor`` makes a connection for each thread.
+
+    Raises:
+        NoRelease: there is none, it is damaged, or of another schema version.
+    """
+    with _opening(path) as file:
+        connection = duckdb.connect(":memory:", config=_FOR_ANSWERS)
+        try:
+            connection.execute(f"attach {quoted(str(file))} as release (read_only)")
+            connection.execute("use release")
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
+        except duckdb.Error:
+            connection.close()
+            raise
+    _require_version(connection, path)
+    return connection
+
+
+def cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Return another connection to what ``connect_for_answers`` has opened."""
+    another = connection.cursor()
+    another.execute("use release")
+    return another
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[Path]:
     if not path.exists():
         raise missing(path)
     try:
         # the link may move while this reads; the file does not change
-        connection = duckdb.connect(
-            str(path.resolve()),
-            read_only=True,
-            config=_LOCKED_DOWN | (_FOR_ANSWERS if for_answers else {}),
-        )
+        yield path.resolve()
     except duckdb.Error as error:
         raise unreadable(path, error) from error
+
+
+def _require_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         rows = connection.execute("select schema_version from build_info").fetchall()
     except duckdb.Error as error:
@@ -76,18 +112,6 @@ def connect(path: Path, *, for_answers: bool = False) -> duckdb.DuckDBPyConnecti
             f"{rows[0][0] if rows else 'none'}, this program reads {SCHEMA_VERSION}. "
             'Run "sunorecsys build" to make one that fits.'
         )
-    return connection
-
-
-@contextmanager
-def open_release(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a release file, or the link to one, for as long as the block lasts.
-
-    Raises:
-        NoRelease: there is none, it is damaged, or of another schema version.
-    """
-    with connect(path) as connection:
-        yield connection
 
 
 def missing(path: Path) -> NoRelease:

@@ -62,7 +62,7 @@ class _Opened:
 
     def __init__(self, path: Path, mark: _Mark) -> None:
         self.mark = mark
-        self._connection = reader.connect(path, for_answers=True)
+        self._connection = reader.connect_for_answers(path)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         # more at once would only take the processors from each other
         self._turns = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
@@ -108,7 +108,11 @@ class _Opened:
     def borrow(self) -> duckdb.DuckDBPyConnection:
         self._turns.acquire()
         with self._lock:
-            return self._cursors.pop() if self._cursors else self._connection.cursor()
+            return (
+                self._cursors.pop()
+                if self._cursors
+                else reader.cursor(self._connection)
+            )
 
     def give_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
         with self._lock:

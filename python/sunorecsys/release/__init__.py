@@ -178,7 +178,8 @@ def _sample_over_landing(folder: Path, source: str) -> str | None:
     return None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as a literal of SQL, where SQL takes no parameter."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -193,8 +194,8 @@ def _copy(
     cursor = session.cursor()
     hashes, counts = {}, {}
     cursor.execute(
-        f"attach {_quoted(str(path))} as published "
-        f"(storage_version {_quoted(_STORAGE_VERSION)})"
+        f"attach {quoted(str(path))} as published "
+        f"(storage_version {quoted(_STORAGE_VERSION)})"
     )
     try:
         for name, relation in tables.items():
@@ -329,7 +330,7 @@ def _write_served(path: Path, week_start: date) -> None:
         release.execute(
             "copy (select * from discover_weekly where week_start = $week "  # noqa: S608
             "order by user_id, playlist_rank) "
-            f"to {_quoted(str(aside))} (format parquet, compression zstd)",
+            f"to {quoted(str(aside))} (format parquet, compression zstd)",
             {"week": week_start},
         )
 
@@ -378,4 +379,5 @@ __all__: Sequence[str] = (
     "half_written",
     "macro_sql",
     "publish",
+    "quoted",
 )
