@@ -402,14 +402,14 @@ class Journal:
             # lines are appended to the newest file only
             newest = max(known.offsets)
             return newest.stat().st_size == known.offsets[newest]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return known.folder_changed_at == -1
 
     def _catch_up(self) -> None:
         """Read on where the last call stopped, or from the start if files changed."""
         try:
             changed_at = self._folder.stat().st_mtime_ns
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._known = _Known()
             return
         known = self._known
