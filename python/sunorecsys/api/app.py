@@ -30,8 +30,7 @@ from sunorecsys.api.middleware import Limit, Observe, log_to_stderr
 from sunorecsys.api.settings import Settings
 from sunorecsys.errors import (
     InvalidEvent,
-    NoRelease,
-    NotStored,
+    SunorecsysError,
     UnknownListener,
     UnknownSong,
 )
@@ -300,7 +299,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         try:
             with service.view() as view:
                 info = view.info()
-        except NoRelease as error:
+        except SunorecsysError as error:
             body = {"status": "unavailable", "reason": str(error)}
             return JSONResponse(body, status_code=503)
         return _response(
@@ -339,7 +338,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         try:
             with service.view() as view:
                 measures.see(view.info())
-        except NoRelease:
+        except SunorecsysError:
             measures.see(None)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -405,13 +404,9 @@ def _handle_errors(app: FastAPI) -> None:
     async def unknown_listener(_: Request, error: UnknownListener) -> Response:
         return JSONResponse({"detail": str(error)}, status_code=404)
 
-    @app.exception_handler(NoRelease)
-    async def no_release(_: Request, error: NoRelease) -> Response:
-        headers = {"Retry-After": "5"}
-        return JSONResponse({"detail": str(error)}, status_code=503, headers=headers)
-
-    @app.exception_handler(NotStored)
-    async def not_stored(_: Request, error: NotStored) -> Response:
+    # no release, a disk that refuses, a blocklist that is damaged: it may be mended
+    @app.exception_handler(SunorecsysError)
+    async def not_now(_: Request, error: SunorecsysError) -> Response:
         headers = {"Retry-After": "5"}
         return JSONResponse({"detail": str(error)}, status_code=503, headers=headers)
 
@@ -420,7 +415,7 @@ def _handle_errors(app: FastAPI) -> None:
         # never the input: it may be long, secret, or no JSON at all
         wrong = [
             {
-                "loc": [str(part)[:100] for part in problem["loc"]],
+                "loc": [_short(part) for part in problem["loc"]],
                 "msg": problem["msg"],
                 "type": problem["type"],
             }
@@ -431,6 +426,11 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(ClientDisconnect)
     async def gone(_: Request, error: ClientDisconnect) -> Response:
         return JSONResponse({"detail": "The body was cut off."}, status_code=400)
+
+
+def _short(part: str | int) -> str:
+    # names of fields come from strangers: half a character has no UTF-8
+    return str(part)[:100].encode("utf-8", "replace").decode()
 
 
 def _unauthorized() -> HTTPException:
