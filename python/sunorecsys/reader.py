@@ -256,18 +256,25 @@ def known_songs(
     return {row["song_id"] for row in rows}
 
 
-def titles(release: duckdb.DuckDBPyConnection, song_ids: Sequence[str]) -> list[str]:
-    """Return the titles of songs as reasons name them, cut a little shorter."""
+def has_heard(
+    release: duckdb.DuckDBPyConnection, user_id: str, song_ids: Sequence[str]
+) -> bool:
+    """Return whether the release knows that a listener heard one of the songs."""
     rows = query(
         release,
-        r"""
-        select left(trim(regexp_replace(title, '[\pZ\p{Cc}]+', ' ', 'g')), 59) as title
-        from unnest($1::varchar[]) as asked(song_id)
-        inner join songs using (song_id)
+        """
+        select 1
+        from listeners
+        inner join user_songs on listeners.user_index = user_songs.user_index
+        inner join songs on user_songs.song_index = songs.song_index
+        inner join unnest($2::varchar[]) as asked(song_id)
+            on songs.song_id = asked.song_id
+        where listeners.user_id = $1
+        limit 1
         """,
-        [list(song_ids)],
+        [user_id, list(song_ids)],
     )
-    return [row["title"] for row in rows]
+    return bool(rows)
 
 
 def unknown_listener(user_id: str) -> UnknownListener:

@@ -38,15 +38,6 @@ _PATIENCE = 1.0
 # inode, size and time of change of a file
 _Mark = tuple[int, int, int]
 
-# a reason that named a song that was taken down
-_GENERAL_REASONS = {
-    "item_cf": "Played by the listeners of your songs",
-    "content": "Sounds like songs you played",
-    "prompt": "Written like songs you played",
-    "user_cf": "Listeners like you play it",
-}
-_TAKEN_DOWN = "a song that was taken down"
-
 
 def _mark(path: Path) -> _Mark | None:
     """Return what changes when a file, or where a link leads, does; None: no file."""
@@ -62,6 +53,8 @@ class _Opened:
 
     def __init__(self, path: Path, mark: _Mark) -> None:
         self.mark = mark
+        # what happened since; None: only the release is known
+        self.journal: Journal | None = None
         self._connection = reader.connect_for_answers(path)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         # more at once would only take the processors from each other
@@ -107,12 +100,14 @@ class _Opened:
 
     def borrow(self) -> duckdb.DuckDBPyConnection:
         self._turns.acquire()
-        with self._lock:
-            return (
-                self._cursors.pop()
-                if self._cursors
-                else reader.cursor(self._connection)
-            )
+        try:
+            with self._lock:
+                if self._cursors:
+                    return self._cursors.pop()
+                return reader.cursor(self._connection)
+        except BaseException:
+            self._turns.release()
+            raise
 
     def give_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
@@ -152,7 +147,6 @@ class Service:
         self._failed: tuple[_Mark | None, float] = (None, 0.0)
         self._reason = ""
         self._lock = threading.Lock()
-        self._journal: Journal | None = None
         self._blocked: tuple[_Mark | None, dict[str, Any]] = (None, {})
 
     @classmethod
@@ -169,9 +163,9 @@ class Service:
         """
         opened = self._current()
         try:
-            if self._journal is not None:
-                self._journal.refresh()
-            view = View(opened, self._journal, *self._read_blocked())
+            if opened.journal is not None:
+                opened.journal.refresh()
+            view = View(opened, *self._read_blocked())
             try:
                 yield view
             except _DAMAGED as error:
@@ -196,14 +190,14 @@ class Service:
         """
         opened = self._current()
         try:
-            if self._journal is None:
+            if opened.journal is None:
                 raise NoRelease(
                     "Feedback needs a project folder to be kept in; this is only the "
                     "file of a release."
                 )
             now = datetime.now(UTC).replace(tzinfo=None)
             checked = feedback.checked(events, types=opened.weights, now=now)
-            return self._journal.append(checked)
+            return opened.journal.append(checked)
         finally:
             opened.leave()
 
@@ -243,10 +237,11 @@ class Service:
                     error = reader.unreadable(self._release, error)
                 self._reason = str(error)
             else:
+                # read before anybody is answered
+                fresh.journal = self._follow(fresh)
                 if opened is not None:
                     opened.retire()
                 self._opened = fresh
-                self._follow(fresh)
                 return fresh
         if opened is not None and not is_same_file:
             # deleted or replaced by something broken: what is open is still whole
@@ -264,10 +259,10 @@ class Service:
             if self._opened is opened:
                 self._opened = None
 
-    def _follow(self, opened: _Opened) -> None:
+    def _follow(self, opened: _Opened) -> Journal | None:
         """Read feedback from where the release left off."""
         if self._landing is None:
-            return
+            return None
         until, as_of = opened.info["feedback_until"], opened.info["as_of"]
         # a day more, so that a retry across a release is still known by its id
         since = (
@@ -275,9 +270,9 @@ class Service:
             if until is not None
             else date.min
         )
-        self._journal = Journal(
-            self._landing / "feedback", since, user_id=self._user_id
-        )
+        journal = Journal(self._landing / "feedback", since, user_id=self._user_id)
+        journal.refresh()
+        return journal
 
     def _read_blocked(self) -> tuple[dict[str, Any], int]:
         """Return what was taken down, and when the list last changed."""
@@ -297,13 +292,12 @@ class View:
     def __init__(
         self,
         opened: _Opened,
-        journal: Journal | None,
         blocked: Mapping[str, Any],
         blocked_at: int,
     ) -> None:
         """Hold a release that was counted in."""
         self._opened = opened
-        self._journal = journal
+        self._journal = opened.journal
         self._blocked = blocked
         self._blocked_at = blocked_at
         self._cursor: duckdb.DuckDBPyConnection | None = None
@@ -353,13 +347,13 @@ class View:
         """
         since = self._since(user_id)
         out = {*exclude, *self._blocked}
-        if since is None:
+        if since is None and not self._has_heard_blocked(user_id):
             # a stored list is longer than what is asked, for exclusions
             rows = reader.recommend(self.sql(), user_id, 100 if out else n)
             kept = [row for row in rows if row["song_id"] not in out]
             if len(kept) >= n or len(kept) == len(rows):
-                return self._told(kept[:n])
-            since = _Since([], [], {})
+                return _ranked(kept[:n])
+        since = since or _Since([], [], {})
         return self._after(user_id, since, n, exclude)
 
     def recommend_from(
@@ -398,7 +392,7 @@ class View:
         """
         self._require_song(song_id)
         since = self._since(user_id)
-        if since is None and not self._blocked:
+        if since is None and not self._has_heard_blocked(user_id):
             rows = reader.explain(self.sql(), user_id, song_id)
         else:
             played, left_out = self._arguments(since)
@@ -415,7 +409,7 @@ class View:
         rows = reader.recommend_after(
             self.sql(), user_id, played, left_out, n + len(out)
         )
-        return self._told([row for row in rows if row["song_id"] not in out][:n])
+        return _ranked([row for row in rows if row["song_id"] not in out][:n])
 
     def _arguments(
         self, since: _Since | None
@@ -465,11 +459,12 @@ class View:
     def _unknown_song(self, song_id: str) -> UnknownSong:
         return reader.unknown_song(self.sql(), song_id, self._blocked)
 
-    def _told(self, rows: Rows) -> Rows:
-        """Return a list with ranks from 1, whose reasons name nothing taken down."""
-        if self._blocked and rows:
-            titles = reader.titles(self.sql(), list(self._blocked))
-            for row in rows:
-                if any(title in row["reason"] for title in titles):
-                    row["reason"] = _GENERAL_REASONS[row["primary_channel"]]
-        return [row | {"rank": i + 1} for i, row in enumerate(rows)]
+    def _has_heard_blocked(self, user_id: str) -> bool:
+        """Whether what was taken down counts in the listener's list of the release."""
+        return bool(self._blocked) and reader.has_heard(
+            self.sql(), user_id, list(self._blocked)
+        )
+
+
+def _ranked(rows: Rows) -> Rows:
+    return [row | {"rank": i + 1} for i, row in enumerate(rows)]
