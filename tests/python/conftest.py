@@ -189,6 +189,23 @@ def crowd(songs: int, listeners: int, each: int = 6) -> list[dict]:
     ]
 
 
+def staged(folder: Path) -> list[str]:
+    """Return the event ids that the model stg_feedback would see, files as they are."""
+    sql = (ROOT / "models" / "staging" / "stg_feedback.sql").read_text()
+    relation = sql.split("'jsonl': \"")[1].split('",\n}')[0]
+    parts = []
+    if list(folder.glob("*.jsonl")):
+        parts.append(relation.replace("landing/feedback", str(folder)))
+    if list(folder.glob("*.parquet")):
+        parts.append(f"read_parquet('{folder}/*.parquet')")
+    found = []
+    for part in parts:
+        found += duckdb.sql(
+            f"select event_id from {part} where event_id is not null"
+        ).fetchall()
+    return sorted(row[0] for row in found)
+
+
 class Builds:
     """Catalogues that build, two at a time, while tests run that need none of them."""
 

@@ -9,10 +9,9 @@ import threading
 import time
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
 import pytest
 
-from conftest import ROOT
+from conftest import staged
 from sunorecsys import feedback
 from sunorecsys.errors import InvalidEvent, NotStored
 from sunorecsys.feedback import Journal, checked
@@ -50,23 +49,6 @@ def event(song="s1", user="u1", **fields):
 
 def write(journal, *events):
     return journal.append(checked(events, types=TYPES, now=NOW))
-
-
-def staged(folder):
-    """Return the event ids that the model stg_feedback would see, files as they are."""
-    sql = (ROOT / "models" / "staging" / "stg_feedback.sql").read_text()
-    relation = sql.split("'jsonl': \"")[1].split('",\n}')[0]
-    parts = []
-    if list(folder.glob("*.jsonl")):
-        parts.append(relation.replace("landing/feedback", str(folder)))
-    if list(folder.glob("*.parquet")):
-        parts.append(f"read_parquet('{folder}/*.parquet')")
-    found = []
-    for part in parts:
-        found += duckdb.sql(
-            f"select event_id from {part} where event_id is not null"
-        ).fetchall()
-    return sorted(row[0] for row in found)
 
 
 def test_an_event_is_read_by_everybody_as_soon_as_it_is_promised(folder):
