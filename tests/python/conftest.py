@@ -1,9 +1,13 @@
 """Copies of the project that tests build, and small catalogues to build them from."""
 
+import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -189,6 +194,65 @@ def crowd(songs: int, listeners: int, each: int = 6) -> list[dict]:
     ]
 
 
+class Server:
+    """A real ``sunorecsys serve`` on a free port."""
+
+    def __init__(self, workspace: Workspace, *arguments: str, **environment: str):
+        self.workspace = workspace
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [*SUNORECSYS, "serve", "--port", "0", *arguments],
+            cwd=workspace.root,
+            env=workspace.environment | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._is_listening = threading.Event()
+        self.port = 0
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+        self._is_listening.wait(60)
+        assert self.port, self.lines
+        self.client = self.new_client()
+
+    def _read(self) -> None:
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+            if found := re.match(r"Serving on http://.*:(\d+), ", line):
+                self.port = int(found[1])
+                self._is_listening.set()
+        self._is_listening.set()
+
+    def new_client(self, **settings) -> httpx.Client:
+        return httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", timeout=60, **settings
+        )
+
+    @property
+    def log(self) -> list[dict]:
+        """What was logged of requests."""
+        return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+    def stop(self, with_signal: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit status."""
+        self.process.send_signal(with_signal)
+        status = self.process.wait(30)
+        self._reading.join(10)
+        self.client.close()
+        return status
+
+
+@contextmanager
+def serving(workspace: Workspace, *arguments: str, **environment: str):
+    """Start a server, and stop it if the block has not."""
+    server = Server(workspace, *arguments, **environment)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+
+
 def staged(folder: Path) -> list[str]:
     """Return the event ids that the model stg_feedback would see, files as they are."""
     sql = (ROOT / "models" / "staging" / "stg_feedback.sql").read_text()
@@ -251,6 +315,14 @@ def builds(request, tmp_path_factory):
 def sample_project(builds):
     """The project with the sample built and published. Read it only."""
     return builds.get("sample")
+
+
+@pytest.fixture(scope="session")
+def server(sample_project, tmp_path_factory):
+    """A server of a copy of the sample. Send feedback of listeners of your own only."""
+    twin = sample_project.twin(tmp_path_factory.mktemp("served") / "project")
+    with serving(twin) as running:
+        yield running
 
 
 @pytest.fixture

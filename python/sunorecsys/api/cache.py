@@ -1,9 +1,7 @@
 """Answers that are kept as they were sent, as long as they are true."""
 
-import hashlib
 import threading
 from collections import OrderedDict
-from typing import Any
 
 
 class Cache:
@@ -17,29 +15,22 @@ class Cache:
         """Keep at most ``max_bytes`` of answers."""
         self._max = max_bytes
         self._size = 0
-        self._answers: OrderedDict[bytes, bytes] = OrderedDict()
+        self._answers: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[Any, ...]) -> bytes | None:
+    def get(self, key: str) -> bytes | None:
         """Return an answer, or None."""
-        place = _short(key)
         with self._lock:
-            answer = self._answers.get(place)
+            answer = self._answers.get(key)
             if answer is not None:
-                self._answers.move_to_end(place)
+                self._answers.move_to_end(key)
             return answer
 
-    def put(self, key: tuple[Any, ...], answer: bytes) -> None:
+    def put(self, key: str, answer: bytes) -> None:
         """Keep an answer."""
-        place = _short(key)
         with self._lock:
-            self._size += len(answer) - len(self._answers.pop(place, b""))
-            self._answers[place] = answer
+            self._size += len(answer) - len(self._answers.pop(key, b""))
+            self._answers[key] = answer
             while self._size > self._max:
                 _, dropped = self._answers.popitem(last=False)
                 self._size -= len(dropped)
-
-
-def _short(key: tuple[Any, ...]) -> bytes:
-    """Return a key in 32 bytes: a question of 1,000 ids is longer than its answer."""
-    return hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).digest()
