@@ -473,7 +473,10 @@ def _json(body: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        # UTC throughout, which a date-time of OpenAPI has to say
+        return f"{value.isoformat()}Z"
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return float(value)

@@ -343,7 +343,7 @@ def test_health_and_info_name_the_release(server, client):
     assert health.json() == {
         "status": "ok",
         "release_id": row[0],
-        "as_of": row[2].isoformat(),
+        "as_of": f"{row[2].isoformat()}Z",
     }
     info = client.get("/info").json()
     assert info["release_id"] == row[0]

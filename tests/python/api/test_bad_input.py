@@ -130,6 +130,8 @@ def test_what_is_no_id_is_422(client, name, kept):
     if isinstance(name, str) and name not in ("", "\ud800"):
         refused(client.get("/recommend", params={"user_id": name}), 422)
         refused(client.get("/recommend", params={"song_ids": ["a", name]}), 422)
+    # no route has a line break
+    if isinstance(name, str) and name not in ("", "\ud800", "a\nb"):
         refused(client.get(f"/similar/{quote(name, safe='')}"), 422)
         refused(client.get(f"/explain/{quote(name, safe='')}/song-0001"), 422)
 
@@ -174,8 +176,10 @@ def test_as_many_seeds_as_are_allowed_work_and_one_more_is_422(client):
 
 @pytest.mark.parametrize(
     "n",
-    ["0", "-1", "101", "1000000000", '"ten"', '"10"', "true", "1.5", "null", "[]"]
-    + ["1e400", "9" * 400, "9" * 10_000, "NaN", "-Infinity"],
+    [
+        *("0", "-1", "101", "1000000000", '"ten"', '"10"', "true", "1.5", "null"),
+        *("[]", "1e400", "9" * 400, "9" * 10_000, "NaN", "-Infinity"),
+    ],
 )
 def test_a_wrong_count_is_refused(client, n):
     body = f'{{"user_id": "listener-005", "n": {n}}}'
@@ -367,7 +371,9 @@ def test_what_is_no_http_does_not_stop_the_server(server):
         status, _ = talk(server, data)
         assert status in (400, None)
     status, _ = talk(
-        server, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        server,
+        b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        half_closed=False,
     )
     assert status == 200
 
