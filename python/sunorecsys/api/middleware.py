@@ -1,5 +1,6 @@
 """What happens to every request: a limit, an id, a line in the log, and a measure."""
 
+import asyncio
 import json
 import logging
 import re
@@ -104,10 +105,16 @@ class Observe:
         trouble: str | None = None
         try:
             await self._app(scope, receive, watched)
+        except asyncio.CancelledError:
+            # the server stops, and this request has not ended in time
+            if status == 0:
+                await _answer(watched, 503, {"detail": "This server stops. Ask again."})
         except Exception:
             trouble = traceback.format_exc()
             if status == 0:
-                await _answer_500(watched, request_id)
+                said = "Something went wrong here; the log says what, under this id."
+                body = {"detail": said, "request_id": request_id.decode()}
+                await _answer(watched, 500, body)
         route = getattr(scope.get("route"), "path_format", None)
         route = route or getattr(scope.get("route"), "path", "unmatched")
         seconds = time.perf_counter() - started
@@ -128,21 +135,16 @@ class Observe:
         log.log(logging.ERROR if trouble else logging.INFO, json.dumps(line))
 
 
-async def _answer_500(send: Send, request_id: bytes) -> None:
-    body = json.dumps(
-        {
-            "detail": "Something went wrong here; the log says what, under this id.",
-            "request_id": request_id.decode(),
-        }
-    ).encode()
+async def _answer(send: Send, status: int, body: dict[str, str]) -> None:
+    content = json.dumps(body).encode()
     await send(
         {
             "type": "http.response.start",
-            "status": 500,
+            "status": status,
             "headers": [
                 (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
+                (b"content-length", str(len(content)).encode()),
             ],
         }
     )
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": content})
