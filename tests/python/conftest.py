@@ -197,11 +197,15 @@ def crowd(songs: int, listeners: int, each: int = 6) -> list[dict]:
 class Server:
     """A real ``sunorecsys serve`` on a free port."""
 
+    COMMAND = (*SUNORECSYS, "serve", "--port", "0")
+    # what it says once it listens, with the port
+    LISTENING = r"Serving on http://.*:(\d+), "
+
     def __init__(self, workspace: Workspace, *arguments: str, **environment: str):
         self.workspace = workspace
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [*SUNORECSYS, "serve", "--port", "0", *arguments],
+            [*self.COMMAND, *arguments],
             cwd=workspace.root,
             env=workspace.environment | environment,
             stderr=subprocess.PIPE,
@@ -218,7 +222,7 @@ class Server:
     def _read(self) -> None:
         for line in self.process.stderr:
             self.lines.append(line.rstrip("\n"))
-            if found := re.match(r"Serving on http://.*:(\d+), ", line):
+            if found := re.match(self.LISTENING, line):
                 self.port = int(found[1])
                 self._is_listening.set()
         self._is_listening.set()
