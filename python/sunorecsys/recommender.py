@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import pyarrow as pa
 
@@ -67,38 +67,41 @@ class HybridRecommender:
         with self._service.view() as view:
             return view.release_id
 
-    @overload
-    def recommend(
-        self,
-        user_id: str | None = None,
-        song_ids: Iterable[str] | None = None,
-        n: int = 30,
-        exclude_song_ids: Iterable[str] = (),
-        *,
-        format: Literal["dicts"] = "dicts",
-    ) -> list[dict[str, Any]]: ...
+    # typing would keep them, and all of DuckDB with them, beyond the end of a program
+    if TYPE_CHECKING:
 
-    @overload
-    def recommend(
-        self,
-        user_id: str | None = None,
-        song_ids: Iterable[str] | None = None,
-        n: int = 30,
-        exclude_song_ids: Iterable[str] = (),
-        *,
-        format: Literal["arrow"],
-    ) -> pa.Table: ...
+        @overload
+        def recommend(
+            self,
+            user_id: str | None = None,
+            song_ids: Iterable[str] | None = None,
+            n: int = 30,
+            exclude_song_ids: Iterable[str] = (),
+            *,
+            format: Literal["dicts"] = "dicts",
+        ) -> list[dict[str, Any]]: ...
 
-    @overload
-    def recommend(
-        self,
-        user_id: str | None = None,
-        song_ids: Iterable[str] | None = None,
-        n: int = 30,
-        exclude_song_ids: Iterable[str] = (),
-        *,
-        format: Literal["pandas"],
-    ) -> Any: ...
+        @overload
+        def recommend(
+            self,
+            user_id: str | None = None,
+            song_ids: Iterable[str] | None = None,
+            n: int = 30,
+            exclude_song_ids: Iterable[str] = (),
+            *,
+            format: Literal["arrow"],
+        ) -> pa.Table: ...
+
+        @overload
+        def recommend(
+            self,
+            user_id: str | None = None,
+            song_ids: Iterable[str] | None = None,
+            n: int = 30,
+            exclude_song_ids: Iterable[str] = (),
+            *,
+            format: Literal["pandas"],
+        ) -> Any: ...
 
     def recommend(
         self,

@@ -62,7 +62,7 @@ class Uvicorn(Server):
 
     COMMAND = (
         *(sys.executable, "-m", "uvicorn", "sunorecsys.api.main:app"),
-        *("--host", "0.0.0.0", "--port", "0"),  # noqa: S104 as the README says
+        *("--host", "0.0.0.0", "--port", "0"),
     )
     LISTENING = r".*Uvicorn running on http://.*:(\d+) "
 
