@@ -183,7 +183,7 @@ def test_an_unknown_song_is_an_error_with_the_nearest_by_id_or_title(view):
     ):
         with pytest.raises(
             UnknownSong, match=r"No song 'sing-0100'.*song-0100 \("
-        ) as e:
+        ) as near:
             call("sing-0100")
         assert {"song_id": "song-0100", "title": title} in near.value.nearest
         with pytest.raises(UnknownSong, match=r"Nearest: .*song-0100 \("):
