@@ -240,6 +240,14 @@ def explain_after(
     )
 
 
+def why_not(release: duckdb.DuckDBPyConnection, user_id: str, song_id: str) -> Rows:
+    """Return what keeps a song out of the listener's playlist, the strongest first.
+
+    No rows: the listener or the song is unknown.
+    """
+    return query(release, "from why_not($1, $2)", [user_id, song_id])
+
+
 def known_songs(
     release: duckdb.DuckDBPyConnection, song_ids: Sequence[str]
 ) -> set[str]:

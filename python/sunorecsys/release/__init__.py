@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import metadata, resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ _MACROS = (
     "similar",
     "explain_after",
     "explain",
+    "why_not",
+    "reblend",
+    "playlist",
 )
 
 _RESULT = pa.schema(
@@ -234,6 +238,15 @@ def macro_sql() -> list[str]:
     return [(folder / f"{name}.sql").read_text(encoding="utf-8") for name in _MACROS]
 
 
+def _create_macros(release: duckdb.DuckDBPyConnection) -> None:
+    """Create the macros, each with the comment above its SQL as its description."""
+    for name, statement in zip(_MACROS, macro_sql(), strict=True):
+        release.execute(statement)
+        lines = takewhile(lambda line: line.startswith("--"), statement.splitlines())
+        text = "\n".join(line.removeprefix("--").strip() for line in lines)
+        release.execute(f'comment on macro table "{name}" is {_quoted(text)}')
+
+
 def _release_id(as_of: datetime, hashes: Mapping[str, str]) -> str:
     """Return a name that the same content always has."""
     parts = [f"{name}={value}" for name, value in sorted(hashes.items())]
@@ -299,8 +312,7 @@ def _finish(
                 "content_hashes": dict(hashes),
             },
         )
-        for statement in macro_sql():
-            release.execute(statement)
+        _create_macros(release)
     with duckdb.connect(str(path), read_only=True) as release:
         check(release)
 
@@ -313,6 +325,9 @@ def check(release: duckdb.DuckDBPyConnection) -> None:
     release.execute("from recommend_from([$1])", [song]).fetchall()
     release.execute("from similar($1)", [song]).fetchall()
     release.execute("from explain($1, $2)", [user, song]).fetchall()
+    release.execute("from why_not($1, $2)", [user, song]).fetchall()
+    release.execute("from reblend($1, quality := 0.5)", [user]).fetchall()
+    release.execute("from playlist($1)", [user]).fetchall()
     played = [[{"song_id": song, "weight": 1.0}], [song]]
     release.execute("from recommend_after($1, $2, $3, 3)", [user, *played]).fetchall()
     release.execute(
