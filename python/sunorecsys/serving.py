@@ -38,6 +38,21 @@ _PATIENCE = 1.0
 # inode, size and time of change of a file
 _Mark = tuple[int, int, int]
 
+# a reason that named a song that was taken down
+_GENERAL_REASONS = {
+    "item_cf": "Played by the listeners of your songs",
+    "content": "Sounds like songs you played",
+    "prompt": "Written like songs you played",
+    "user_cf": "Listeners like you play it",
+}
+# a rule that named one
+_GENERAL_RULES = {
+    "version": "Another version of it comes first.",
+    "creator": "Better songs of its creator come first.",
+    "genre": "Better songs of its genre come first.",
+}
+_TAKEN_DOWN = "a song that was taken down"
+
 
 def _mark(path: Path) -> _Mark | None:
     """Return what changes when a file, or where a link leads, does; None: no file."""
@@ -400,6 +415,35 @@ class View:
         if not rows:
             raise reader.unknown_listener(user_id)
         return rows
+
+    def why_not(self, user_id: str, song_id: str) -> Rows:
+        """Return what keeps a song out of the listener's playlist, strongest first.
+
+        What they did with it since the release comes first; all else is said of the
+        playlist of the release.
+
+        Raises:
+            UnknownListener: the listener is.
+            UnknownSong: the song is.
+        """
+        self._require_song(song_id)
+        rows = reader.why_not(self.sql(), user_id, song_id)
+        if not rows:
+            raise reader.unknown_listener(user_id)
+        for row in rows:
+            if any(f"({song})" in row["detail"] for song in self._blocked):
+                row["detail"] = _GENERAL_RULES[row["rule"]]
+        since = self._since(user_id)
+        if since is None or song_id not in since.newest:
+            return rows
+        event = since.newest[song_id]
+        heard = {
+            "rule": "heard",
+            "detail": "The listener knows it since the release was built, from "
+            f"{event.occurred_at:%Y-%m-%d %H:%M}.",
+        }
+        others = [row for row in rows if row["rule"] not in ("in_playlist", "rank")]
+        return [rows[0] | heard, *others]
 
     def _after(
         self, user_id: str | None, since: _Since, n: int, exclude: Sequence[str]

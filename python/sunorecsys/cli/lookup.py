@@ -1,4 +1,4 @@
-"""``sunorecsys recommend``, ``similar`` and ``explain``: reading the release."""
+"""``sunorecsys recommend``, ``similar``, ``explain`` and ``why-not``."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -140,3 +140,40 @@ def explain(
             row["channel"], output.name(because), f"{row['contribution']:+.4f}"
         )
     output.results.print(table)
+
+
+def why_not(
+    user: Annotated[str, typer.Argument(help="A listener's id.")],
+    song: Annotated[str, typer.Argument(help="A song's id.")],
+    as_json: Json = False,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Show which rule, or what lack of score, keeps a song out of a playlist.
+
+    Example: sunorecsys why-not listener-005 song-0001
+    """
+    with current_view(project_dir, user_id=user) as view:
+        rows = view.why_not(user, song)
+    first = rows[0]
+    score = {
+        name: first[name]
+        for name in ("recommendation_rank", "blended_score", "score_needed", "gap")
+    }
+    if as_json:
+        reasons = [{"rule": row["rule"], "detail": row["detail"]} for row in rows]
+        output.emit_json({"user_id": user, "song_id": song, **score, "rules": reasons})
+        return
+    table = output.table(f"{song} for {user}")
+    table.add_column("rule")
+    table.add_column("why")
+    for row in rows:
+        table.add_row(row["rule"], output.plain(row["detail"]))
+    output.results.print(table)
+    needed = score["score_needed"]
+    output.results.print(
+        output.plain(
+            f"Rank {score['recommendation_rank'] or 'none'}, "
+            f"score {score['blended_score']:.4f}, "
+            + ("none is needed." if needed is None else f"needed {needed:.4f}.")
+        )
+    )

@@ -14,6 +14,7 @@ COMMANDS = (
     "recommend",
     "similar",
     "explain",
+    "why-not",
     "sql",
     "doctor",
     "ingest songs",
@@ -54,7 +55,7 @@ def test_every_command_is_listed_here(run):
     _, out, _ = run("--help")
     listed = out.split("Commands")[1]
     shown = {line.split()[1] for line in listed.splitlines() if line.startswith("│ ")}
-    assert {name for name in shown if name.isidentifier()} >= {
+    assert {name for name in shown if name.replace("-", "_").isidentifier()} >= {
         command.split()[0] for command in COMMANDS
     }
 
@@ -72,6 +73,7 @@ def test_every_command_is_listed_here(run):
         ("similar", "song-0001", "--channel", "nosuch"),
         ("similar", "song-0001", "-n", "-1"),
         ("explain", "listener-005"),
+        ("why-not", "listener-005"),
         ("sql",),
         ("build", "--as-of", "yesterday"),
         ("build", "--as-of", ""),
@@ -105,6 +107,8 @@ def test_wrong_usage_exits_with_2(run, arguments):
         ("similar", "nosuch"),
         ("explain", "nobody", "song-0001"),
         ("explain", "listener-005", "nosuch"),
+        ("why-not", "nobody", "song-0001"),
+        ("why-not", "listener-005", "nosuch"),
         ("sql", "select nothing from nowhere"),
         ("sql", ""),
         ("similar", "\udcff"),
@@ -137,6 +141,18 @@ def test_debug_shows_where_an_error_came_from(run, monkeypatch):
         (
             ("explain", "listener-005", "song-0001"),
             {"user_id", "song_id", "score", "contributions"},
+        ),
+        (
+            ("why-not", "listener-005", "song-0001"),
+            {
+                "user_id",
+                "song_id",
+                "recommendation_rank",
+                "blended_score",
+                "score_needed",
+                "gap",
+                "rules",
+            },
         ),
         (("sql", "select 'nan'::double as x, 0.5 as y, 1 as y"), {"columns", "rows"}),
         (("doctor",), {"findings"}),

@@ -90,7 +90,7 @@ def test_the_shell_commands_of_the_readme_run(reader_folder):
 def test_the_sql_of_the_readme_runs(sample_project):
     (block,) = blocks("sql")
     statements = [line.split(";")[0] for line in block.splitlines() if line.strip()]
-    assert len(statements) == 4
+    assert len(statements) == 7
     for statement in statements:
         assert sample_project.query(statement), statement
 
