@@ -244,7 +244,7 @@ def _create_macros(release: duckdb.DuckDBPyConnection) -> None:
         release.execute(statement)
         lines = takewhile(lambda line: line.startswith("--"), statement.splitlines())
         text = "\n".join(line.removeprefix("--").strip() for line in lines)
-        release.execute(f'comment on macro table "{name}" is {_quoted(text)}')
+        release.execute(f'comment on macro table "{name}" is {quoted(text)}')
 
 
 def _release_id(as_of: datetime, hashes: Mapping[str, str]) -> str:
