@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter, defaultdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import crowd, play, song
+from sunorecsys import blocklist
+from sunorecsys.errors import UnknownListener, UnknownSong
 from sunorecsys.release import macro_sql
+from sunorecsys.serving import Service
 
 CHANNELS = ("item_cf", "content", "prompt", "user_cf")
 LAST_WEEK = date(2024, 12, 23)
@@ -693,3 +696,50 @@ def test_every_macro_describes_itself(sample_project):
     assert told["playlist"].startswith(
         "playlist(user_id, week := null): the Discover Weekly list of a listener"
     )
+
+
+# --- why_not after what has happened since ---
+
+
+@pytest.mark.catalogue("kept_out")
+def test_what_was_just_heard_is_said_first(built, tmp_path):
+    service = Service(built.current, landing=tmp_path)
+    listed = built.query(
+        "select song_id from recommendations where user_id = 'u17' "
+        "and recommendation_rank in (1, 2) order by recommendation_rank"
+    )
+    (first,), (second,) = listed
+    service.tell([{"user_id": "u17", "song_id": first, "interaction_type": "play"}])
+    with service.view() as view:
+        heard, *others = view.why_not("u17", first)
+        assert heard["rule"] == "heard"
+        assert "since the release was built" in heard["detail"]
+        assert others == []
+        assert [row["rule"] for row in view.why_not("u17", second)] == ["in_playlist"]
+        with pytest.raises(UnknownListener):
+            view.why_not("nobody", first)
+        with pytest.raises(UnknownSong):
+            view.why_not("u17", "nosuch")
+    service.close()
+
+
+@pytest.mark.catalogue("kept_out")
+def test_what_was_taken_down_is_not_named(built, asked, tmp_path):
+    user, song_id, told = next(
+        (user, f"s{number:02}", told)
+        for user in ("u17", "u01")
+        for number in range(60)
+        for told in [asked(user, f"s{number:02}")[0]]
+        if "creator" in told
+    )
+    name = told["creator"].split("first: ")[1].split(", ")[0]
+    blocked = name.split("(")[1].split(")")[0]
+    path = tmp_path / "blocked" / "songs.parquet"
+    blocklist.block(path, [blocked], reason=None, now=datetime(2025, 1, 2))
+    service = Service(built.current, landing=tmp_path)
+    with service.view() as view:
+        again = {row["rule"]: row["detail"] for row in view.why_not(user, song_id)}
+        assert again == told | {"creator": "Better songs of its creator come first."}
+        with pytest.raises(UnknownSong):
+            view.why_not(user, blocked)
+    service.close()

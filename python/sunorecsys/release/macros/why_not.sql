@@ -7,10 +7,10 @@
 -- way only where a list would be short, the last one of these first; rank: no rule, but
 -- its score is too low.
 --
--- recommendation_rank: null if it is not among the stored ones. blended_score: the sum of
--- explain. score_needed: the lowest score in the playlist of the songs that break no rule;
--- null if there are none. gap: score_needed less blended_score; below 0, the score would
--- do. No rows: unknown listener or song.
+-- recommendation_rank: null if it is not among the stored ones. blended_score: the sum
+-- of explain. score_needed: the lowest score in the playlist of a song that breaks no
+-- rule; null if there is none. gap: score_needed less blended_score; below 0, the score
+-- would do. No rows: unknown listener or song.
 create or replace macro why_not(user_id, song_id) as table
 with
 asked as materialized (
