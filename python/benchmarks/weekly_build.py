@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("models", "macros", "seeds", "analyses", "dbt_project.yml", "profiles.yml")
 PLAYS_PER_SONG = 50
+SUNORECSYS = (sys.executable, "-m", "sunorecsys")
 
 
 def main() -> None:
@@ -62,6 +63,7 @@ def main() -> None:
 def machine() -> dict[str, Any]:
     """Return where and with what this was measured."""
     names = ("dbt-core", "dbt-duckdb", "duckdb", "implicit", "numpy")
+    names += ("fastapi", "uvicorn")
     return {
         "measured_at": datetime.now(UTC).date().isoformat(),
         "cores": len(os.sched_getaffinity(0)),
@@ -71,33 +73,43 @@ def machine() -> dict[str, Any]:
     }
 
 
+def simulated(root: Path, plays: int) -> int:
+    """Copy the project to a folder and simulate its data; return the size of both."""
+    size = max(plays // PLAYS_PER_SONG, 20)
+    for part in (*PARTS, "tests/singular"):
+        source, target = ROOT / part, root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
+    numbers = {"--songs": size, "--listeners": size, "--plays": plays}
+    options = [str(part) for pair in numbers.items() for part in pair]
+    subprocess.run(
+        [*SUNORECSYS, "simulate", *options, "--project-dir", str(root)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return size
+
+
+def built(root: Path) -> None:
+    """Build and publish a project."""
+    subprocess.run(
+        [*SUNORECSYS, "build", "--project-dir", str(root)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
 def build(plays: int) -> dict[str, Any]:
     """Simulate and build one size, and return what it took."""
-    size = max(plays // PLAYS_PER_SONG, 20)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for part in (*PARTS, "tests/singular"):
-            source, target = ROOT / part, root / part
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target)
-            else:
-                shutil.copy(source, target)
-        command = [sys.executable, "-m", "sunorecsys"]
-        numbers = {"--songs": size, "--listeners": size, "--plays": plays}
-        options = [str(part) for pair in numbers.items() for part in pair]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(
-            [*command, "simulate", *options, "--project-dir", str(root)],
-            check=True,
-            **quiet,
-        )
+        size = simulated(root, plays)
         started = time.monotonic()
-        subprocess.run(
-            [*command, "build", "--project-dir", str(root)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        built(root)
         seconds = time.monotonic() - started
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         results = json.loads((root / "target" / "run_results.json").read_text())

@@ -1,0 +1,73 @@
+"""The benchmarks run; how fast they are is measured elsewhere."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+BENCHMARKS = ROOT / "python" / "benchmarks"
+
+
+def run(name, *arguments):
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / f"{name}.py", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"NO_COLOR": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def check_serving(shown, document, calls):
+    assert document["release"]["listeners"] > 0
+    assert document["machine"]["versions"]["duckdb"]
+    questions = {row["question"].split("(")[0] for row in document["in_process"]}
+    assert questions == {
+        "recommend",
+        "recommend_from",
+        "similar",
+        "explain",
+        "why_not",
+        "reblend",
+        "playlist",
+    }
+    for row in document["in_process"] + document["rest"]:
+        assert 0 < row["p50"] <= row["p90"] <= row["p99"] <= row["max"]
+    assert {row["calls"] for row in document["in_process"]} == {calls}
+    assert [row["lists"] for row in document["rest"]] == ["each list once", "repeats"]
+    for row in document["in_process"]:
+        assert f"| `{row['question']}` | {calls} |" in shown
+    for row in document["rest"]:
+        assert row["requests_per_second"] > 0
+        assert f"| {row['lists']} | {row['connections']} | {row['requests']} |" in shown
+
+
+def test_the_serving_benchmark_runs_on_a_built_project(sample_project, tmp_path):
+    twin = sample_project.twin(tmp_path / "twin")
+    file = tmp_path / "serving.json"
+    sizes = ("--calls", 5, "--requests", 120, "--connections", 3)
+    shown = run("serving", "--project", twin.root, *sizes, "--json", file)
+    document = json.loads(file.read_text())
+    check_serving(shown, document, calls=5)
+    assert document["release"]["listeners"] == 250
+    # 250 listeners less those of the warm-up
+    assert [row["requests"] for row in document["rest"]] == [120, 120]
+
+
+@pytest.mark.large
+def test_benchmarks_simulate_and_build_by_themselves(tmp_path):
+    file = tmp_path / "weekly.json"
+    shown = run("weekly_build", "--plays", 1500, "--json", file)
+    (built,) = json.loads(file.read_text())["runs"]
+    assert (built["listeners"], built["songs"]) == (30, 30)
+    assert "| 1,500 | 30 | 30 |" in shown
+    file = tmp_path / "serving.json"
+    sizes = ("--calls", 3, "--requests", 20, "--connections", 2)
+    shown = run("serving", "--plays", 1500, *sizes, "--json", file)
+    check_serving(shown, json.loads(file.read_text()), calls=3)
