@@ -58,14 +58,14 @@ served as (
 ),
 stored as materialized (
     select
-        recommendations.song_id,
+        songs.song_index,
         recommendations.recommendation_rank,
         recommendations.blended_score,
-        recommendations.primary_channel,
         recommendations.relaxed_rule,
         recommendations.recommendation_rank <= asked.playlist_length as is_listed
     from asked
     inner join recommendations on asked.user_index = recommendations.user_index
+    inner join songs on recommendations.song_id = songs.song_id
 ),
 playlist_facts as (
     select
@@ -77,7 +77,7 @@ playlist_facts as (
         ) as has_fill
     from stored
 ),
-proposed as (
+proposed as materialized (
     select
         candidates.song_index,
         sum(round(candidates.normalized_score * weights.weight, 9)) as channel_sum
@@ -90,7 +90,14 @@ proposed as (
     inner join weights on candidates.channel = weights.channel
     group by candidates.song_index
 ),
--- all candidates and the asked song, in the order in which the caps count them
+considered as (
+    select proposed.song_index from proposed
+    union
+    select stored.song_index from stored
+    union
+    select asked.song_index from asked
+),
+-- all candidates, what is stored and the asked song, in the order in which caps count
 judged as materialized (
     select
         songs.song_index,
@@ -118,14 +125,11 @@ judged as materialized (
         ) as blended_score
     from asked
     inner join weights on weights.channel = 'quality'
-    cross join songs
+    cross join considered
+    inner join songs on considered.song_index = songs.song_index
     left join proposed on songs.song_index = proposed.song_index
-    left join stored on songs.song_id = stored.song_id
+    left join stored on songs.song_index = stored.song_index
     left join served on songs.song_id = served.song_id
-    where
-        proposed.song_index is not null
-        or stored.song_id is not null
-        or songs.song_index = asked.song_index
 ),
 ordered as (
     select
