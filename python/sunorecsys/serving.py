@@ -38,20 +38,12 @@ _PATIENCE = 1.0
 # inode, size and time of change of a file
 _Mark = tuple[int, int, int]
 
-# a reason that named a song that was taken down
-_GENERAL_REASONS = {
-    "item_cf": "Played by the listeners of your songs",
-    "content": "Sounds like songs you played",
-    "prompt": "Written like songs you played",
-    "user_cf": "Listeners like you play it",
-}
-# a rule that named one
+# a rule that named a song that was taken down
 _GENERAL_RULES = {
     "version": "Another version of it comes first.",
     "creator": "Better songs of its creator come first.",
     "genre": "Better songs of its genre come first.",
 }
-_TAKEN_DOWN = "a song that was taken down"
 
 
 def _mark(path: Path) -> _Mark | None:
