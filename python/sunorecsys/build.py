@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from sunorecsys.errors import SunorecsysError
+from sunorecsys.lock import build_lock
 from sunorecsys.project import Project
 
 # Called with the step that ended, how many have ended and how many there are.
@@ -19,20 +22,46 @@ _FAILED = ("error", "fail", "runtime error")
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did: how many steps ended how, and what they warned of."""
+    """What a build did."""
 
+    # how many steps ended how
     statuses: dict[str, int]
     warnings: list[str]
+    # what was published; None if this build must not publish, and the message says why
+    release_id: str | None
+    message: str
 
 
 def run(
     project: Project, variables: dict[str, Any], *, on_step: OnStep | None = None
 ) -> Built:
-    """Run ``dbt build`` on the whole project.
+    """Run ``dbt build`` on the whole project, alone.
 
     Raises:
-        SunorecsysError: a step failed; the message is its own.
+        SunorecsysError: a step failed, and the message is its own; or another process
+            builds this project.
     """
+    with build_lock(project.root):
+        results = _run_dbt(project, variables, on_step)
+        release_id, message = _published(project)
+    statuses: dict[str, int] = {}
+    for result in results:
+        statuses[str(result.status)] = statuses.get(str(result.status), 0) + 1
+    return Built(
+        statuses=statuses,
+        warnings=[
+            f"{result.node.name}: {result.message}"
+            for result in results
+            if str(result.status) == "warn"
+        ],
+        release_id=release_id,
+        message=message,
+    )
+
+
+def _run_dbt(
+    project: Project, variables: dict[str, Any], on_step: OnStep | None
+) -> list[Any]:
     from dbt.cli.main import dbtRunner
 
     watch = _Watch(on_step)
@@ -56,17 +85,23 @@ def run(
         raise SunorecsysError(_failure(failed))
     if outcome.exception is not None or not outcome.success:
         raise SunorecsysError(_explained(str(outcome.exception or "dbt failed.")))
-    statuses: dict[str, int] = {}
-    for result in results:
-        statuses[str(result.status)] = statuses.get(str(result.status), 0) + 1
-    return Built(
-        statuses=statuses,
-        warnings=[
-            f"{result.node.name}: {result.message}"
-            for result in results
-            if str(result.status) == "warn"
-        ],
-    )
+    return results
+
+
+def _published(project: Project) -> tuple[str | None, str]:
+    """Return what the release model of the build that just ended said."""
+    try:
+        with duckdb.connect(str(project.warehouse), read_only=True) as warehouse:
+            rows = warehouse.execute(
+                "select release_id, message from main.release"
+            ).fetchall()
+    except duckdb.Error as error:
+        raise SunorecsysError(
+            f"The build ended, but what it published cannot be read: {error} "
+            'Run "sunorecsys release list" to see what serves.'
+        ) from error
+    ((release_id, message),) = rows
+    return release_id, message
 
 
 class _Watch:
@@ -112,8 +147,8 @@ def _explained(message: str) -> str:
     """Return what a person needs of dbt's message."""
     if "Conflicting lock" in message or "Could not set lock" in message:
         return (
-            "Another build is using the warehouse. Wait for it to finish, then try "
-            "again."
+            "Another program has the warehouse open. Close it, or wait for it to "
+            "finish, then try again."
         )
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     own = [line for line in lines if line.startswith("sunorecsys.errors.")]

@@ -82,9 +82,12 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 
 def sync(path: Path) -> None:
-    """Return when the disk has what was written to a file."""
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
+    """Return when the disk has what was written to a file, or the names of a folder."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 @contextlib.contextmanager

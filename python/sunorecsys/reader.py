@@ -30,7 +30,7 @@ _NO_EXTENSIONS: _Settings = {
     # a name in SQL is a table, never a variable of this program
     "python_enable_replacements": "false",
 }
-_LOCKED_DOWN: _Settings = _NO_EXTENSIONS | {
+LOCKED_DOWN: _Settings = _NO_EXTENSIONS | {
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
@@ -52,7 +52,7 @@ def open_release(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         NoRelease: there is none, it is damaged, or of another schema version.
     """
     with _opening(path) as file:
-        connection = duckdb.connect(str(file), read_only=True, config=_LOCKED_DOWN)
+        connection = duckdb.connect(str(file), read_only=True, config=LOCKED_DOWN)
     with connection:
         _require_version(connection, path)
         yield connection

@@ -14,6 +14,7 @@ from sunorecsys.cli import (
     ingest,
     lookup,
     output,
+    release,
     serve,
     simulate,
     sql,
@@ -36,6 +37,7 @@ app.command()(lookup.explain)
 app.command()(lookup.why_not)
 app.command()(sql.sql)
 app.command()(serve.serve)
+app.add_typer(release.app, name="release")
 app.command()(doctor.doctor)
 
 

@@ -11,7 +11,7 @@ from sunorecsys import build as dbt_build
 from sunorecsys import reader
 from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
-from sunorecsys.errors import UsageError
+from sunorecsys.errors import SunorecsysError, UsageError
 from sunorecsys.project import Project
 
 
@@ -66,7 +66,11 @@ def build(
     seconds = time.monotonic() - started
     for warning in built.warnings:
         output.notice(f"Warning: {warning}")
-    with reader.open_release(project.current_release) as release:
+    if built.release_id is None:
+        raise SunorecsysError(built.message)
+    with reader.open_release(
+        project.releases / f"{built.release_id}.duckdb"
+    ) as release:
         summary = reader.query(
             release,
             """

@@ -22,6 +22,8 @@ import pyarrow as pa
 
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.landing import replacing, sync
+from sunorecsys.lock import folder_lock
+from sunorecsys.release.content import fingerprint
 
 SCHEMA_VERSION = 2
 CURRENT = "current.duckdb"
@@ -127,12 +129,15 @@ def publish(
     columns = clock.columns
     now = dict(zip(columns, clock.fetchall()[0], strict=True))
     now["feedback_until"] = feedback.max("received_at").fetchall()[0][0]
-    refusal = invocation.refusal() or _sample_over_landing(folder, now["source"])
+    cure = "Run a whole `dbt build` to publish."
+    refusal = invocation.refusal()
+    if refusal is None and _sample_over_landing(folder, now["source"]):
+        refusal = "a release of the sample does not replace one of your own data"
+        cure = f"To publish the sample, move the releases out of {folder} first."
     if refusal:
         return _result(
             None,
-            f"Nothing was published: {refusal}. "
-            "The last release still serves. Run a whole `dbt build` to publish.",
+            f"Nothing was published: {refusal}. The last release still serves. {cure}",
         )
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f"{_BUILDING}{os.getpid()}.duckdb"
@@ -144,8 +149,10 @@ def publish(
             _write_served(aside, now["week_start"])
         target = folder / f"{release_id}.duckdb"
         sync(aside)
-        aside.replace(target)
-        _point_current(folder, target)
+        # a rollback at the same moment comes before or after
+        with folder_lock(folder):
+            aside.replace(target)
+            point_current(folder, target)
     except (duckdb.Error, OSError) as error:
         raise SunorecsysError(
             f"The release could not be written: {error}. The last release still "
@@ -154,7 +161,8 @@ def publish(
     finally:
         aside.unlink(missing_ok=True)
         aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
-    _prune(folder, kept)
+    with folder_lock(folder):
+        _prune(folder, kept)
     return _result(release_id, f"Published release {release_id} to {folder}.")
 
 
@@ -169,17 +177,15 @@ def _result(release_id: str | None, message: str) -> pa.Table:
     return pa.Table.from_pylist([row], schema=_RESULT)
 
 
-def _sample_over_landing(folder: Path, source: str) -> str | None:
+def _sample_over_landing(folder: Path, source: str) -> bool:
     if source == "landing":
-        return None
+        return False
     try:
         with duckdb.connect(str(folder / CURRENT), read_only=True) as current:
             row = current.execute("select source from build_info").fetchone()
     except duckdb.Error:
-        return None
-    if row and row[0] == "landing":
-        return "a release of the sample does not replace one of your own data"
-    return None
+        return False
+    return row is not None and row[0] == "landing"
 
 
 def quoted(text: str) -> str:
@@ -209,14 +215,7 @@ def _copy(
                 f"create table published.main.{name} as "
                 f"from ({relation.sql_query()}) order by {order}"
             )
-            row = cursor.execute(
-                "select count(*), "  # noqa: S608
-                # a sum, because it has no order and counts a repeated row twice
-                "md5(cast(coalesce(sum(md5_number_lower(cast(t as varchar))), 0) "
-                "as varchar)) "
-                f"from published.main.{name} as t"
-            ).fetchall()[0]
-            counts[name], hashes[name] = int(row[0]), str(row[1])
+            counts[name], hashes[name] = fingerprint(cursor, f"published.main.{name}")
     finally:
         cursor.execute("detach published")
         cursor.close()
@@ -350,11 +349,13 @@ def _write_served(path: Path, week_start: date) -> None:
         )
 
 
-def _point_current(folder: Path, target: Path) -> None:
+def point_current(folder: Path, target: Path) -> None:
+    """Let a release serve, in one atomic step; the caller holds the folder's lock."""
     link = folder / f".{CURRENT}-{os.getpid()}"
     link.unlink(missing_ok=True)
     link.symlink_to(target.name)
     link.replace(folder / CURRENT)
+    sync(folder)
 
 
 def files(folder: Path) -> list[Path]:
@@ -373,9 +374,14 @@ def half_written(folder: Path) -> list[Path]:
 
 
 def _prune(folder: Path, kept: int) -> None:
-    """Remove all but the newest releases, and what killed builds left behind."""
+    """Remove all but the newest releases, and what killed builds left behind.
+
+    What serves always stays, also if a rollback made an old release serve. The caller
+    holds the folder's lock, so that no rollback chooses what this removes.
+    """
     current = (folder / CURRENT).resolve()
-    _remove(path for path in files(folder)[max(kept, 1) :] if path != current)
+    old = files(folder)[max(kept, 1) :]
+    _remove(path for path in old if path.resolve() != current)
     _remove(half_written(folder))
     _remove(folder.glob(f".{CURRENT}-*"))
 
@@ -393,6 +399,7 @@ __all__: Sequence[str] = (
     "files",
     "half_written",
     "macro_sql",
+    "point_current",
     "publish",
     "quoted",
 )

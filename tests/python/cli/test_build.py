@@ -49,8 +49,8 @@ def test_wrong_weights_are_wrong_usage(text, reason):
         ),
         (
             'IO Error: Could not set lock on file "x": Conflicting lock is held',
-            "Another build is using the warehouse. Wait for it to finish, then try "
-            "again.",
+            "Another program has the warehouse open. Close it, or wait for it to "
+            "finish, then try again.",
         ),
         (
             "Compilation Error in model a\n  Write it better.\n\n  > in macro b (c)\n",

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 
+import duckdb
 import pytest
 
-from conftest import DBT
-from sunorecsys import reader
+from conftest import DBT, SUNORECSYS
+from sunorecsys import lock, reader
 from sunorecsys.release import macro_sql
 
 PATIENCE = 120
@@ -64,13 +65,9 @@ def test_readers_see_no_error_during_a_whole_rebuild(twin):
     assert polls > 20
     assert len(listed(twin)) == len(before)
     assert second.returncode == 1
-    assert (
-        second.stderr.strip()
-        .splitlines()[-1]
-        .startswith(
-            "Error: Another build is using the warehouse. Wait for it to finish"
-        )
-    )
+    last = second.stderr.strip().splitlines()[-1]
+    assert f"Another build is running (process {build.pid}, since 20" in last
+    assert last.endswith("Wait for it to finish, then try again.")
     assert "Traceback" not in second.stderr
 
 
@@ -96,7 +93,8 @@ def test_a_killed_build_leaves_the_last_release_and_the_next_one_succeeds(twin, 
     assert os.readlink(twin.current) == named
     twin.build()
     assert len(listed(twin)) == 30
-    assert not [f.name for f in twin.current.parent.iterdir() if f.name[0] == "."]
+    left = {f.name for f in twin.current.parent.iterdir() if f.name[0] == "."}
+    assert left == {lock.FILE}
 
 
 @pytest.mark.parametrize(
@@ -132,6 +130,56 @@ def test_a_failing_test_keeps_the_last_release(twin):
     assert "Nothing was published; the last release still serves" in done.stderr
     assert done.stdout == ""
     assert twin.query("select built_at from build_info") == built_at
+
+
+FIRST_AND_SECOND = [
+    pytest.param((*DBT, "build"), (*DBT, "build"), id="dbt, dbt"),
+    pytest.param((*SUNORECSYS, "build"), (*DBT, "build"), id="ours, dbt"),
+    pytest.param((*SUNORECSYS, "build"), (*SUNORECSYS, "build"), id="ours, ours"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), FIRST_AND_SECOND)
+def test_the_second_of_two_builds_stops_and_the_first_is_not_disturbed(
+    twin, first, second
+):
+    before = twin.query("select built_at from build_info")
+    with twin.start(*first) as build:
+        wait_for(lambda: is_writing(twin), build)
+        refused = []
+        # again and again, because dbt closes the warehouse between its steps
+        while build.poll() is None:
+            refused.append(twin.run(*second))
+            if build.poll() is not None:
+                # it may have begun when the first one had ended
+                refused.pop()
+        out, err = build.communicate()
+    assert build.returncode == 0, out + err
+    assert len(refused) > 1
+    for done in refused:
+        assert done.returncode != 0
+        shown = done.stdout + done.stderr
+        assert f"Another build is running (process {build.pid}, since 20" in shown
+        assert "Wait for it to finish, then try again." in shown
+        assert "Traceback" not in shown
+    assert twin.query("select built_at from build_info") > before
+
+
+def test_a_build_that_publishes_nothing_says_why_and_fails(sample_project, tmp_path):
+    twin = sample_project.twin(tmp_path / "twin")
+    with duckdb.connect(str(twin.current.resolve())) as opened:
+        opened.execute("update build_info set source = 'landing'")
+    done = twin.cli("build", "--json")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith(
+            "Error: Nothing was published: a release of the sample does not replace"
+        )
+    )
+    assert twin.query("select source from build_info") == [("landing",)]
 
 
 def test_an_impossible_date_stops_the_build(workspace):

@@ -222,8 +222,8 @@ def test_an_older_build_stays_while_it_serves(desk):
         ("check", duckdb.CatalogException("no macro")),
         ("_write_served", OSError("disk")),
         ("sync", OSError("disk")),
-        ("_point_current", OSError("disk")),
-        ("_point_current", KeyboardInterrupt()),
+        ("point_current", OSError("disk")),
+        ("point_current", KeyboardInterrupt()),
     ],
 )
 def test_what_fails_on_the_way_leaves_the_last_release(desk, monkeypatch, step, error):

@@ -1,0 +1,123 @@
+"""One build at a time: a lock that ends with the process that holds it.
+
+DuckDB's own lock on the warehouse is not enough, because dbt opens and closes the file
+between the steps of a build, and a second build that comes in between makes the first
+one fail.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sunorecsys.errors import SunorecsysError
+
+FILE = ".build.lock"
+
+_guard = threading.RLock()
+# by folder: the open file that carries the lock, and how often it was taken
+_held: dict[Path, tuple[int, int]] = {}
+
+
+@contextmanager
+def build_lock(project_root: Path) -> Iterator[None]:
+    """Hold the right to build a project; within a process it can be held repeatedly.
+
+    Raises:
+        SunorecsysError: another process builds, or the lock cannot be written.
+    """
+    folder = (project_root / "releases").resolve()
+    _take(folder)
+    try:
+        yield
+    finally:
+        _give_back(folder)
+
+
+def keep_build_lock(project_root: Path) -> None:
+    """Hold the right to build for the life of this process, unless it holds it now.
+
+    Raises:
+        SunorecsysError: another process builds, or the lock cannot be written.
+    """
+    folder = (project_root / "releases").resolve()
+    with _guard:
+        if folder not in _held:
+            _take(folder)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Wait for the right to choose which release of a folder serves, and hold it.
+
+    The folder itself carries the lock, so nothing is written.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _take(folder: Path) -> None:
+    with _guard:
+        opened, times = _held.get(folder, (-1, 0))
+        if not times:
+            opened = _open_locked(folder)
+        _held[folder] = opened, times + 1
+
+
+def _give_back(folder: Path) -> None:
+    with _guard:
+        opened, times = _held.pop(folder)
+        if times > 1:
+            _held[folder] = opened, times - 1
+            return
+        # the file stays: who removes it may remove the lock of somebody else
+        with suppress(OSError):
+            os.ftruncate(opened, 0)
+        os.close(opened)
+
+
+def _open_locked(folder: Path) -> int:
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise SunorecsysError(
+            f"No build can start, because {path} cannot be written: {error.strerror}. "
+            "Make the folder writable, then try again."
+        ) from error
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(opened, 100, 0).decode("ascii", "replace").split()
+        os.close(opened)
+        who = f" (process {holder[0]}, since {holder[1]})" if len(holder) == 2 else ""
+        raise SunorecsysError(
+            f"Another build is running{who}. Wait for it to finish, then try again."
+        ) from error
+    except OSError as error:
+        os.close(opened)
+        raise SunorecsysError(
+            f"No build can start, because {path} cannot be locked: {error.strerror}. "
+            "Keep the project on a disk that has file locks."
+        ) from error
+    _write_holder(opened)
+    return opened
+
+
+def _write_holder(opened: int) -> None:
+    # only for the message that others get, so a full disk does not matter
+    with suppress(OSError):
+        os.ftruncate(opened, 0)
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        os.pwrite(opened, f"{os.getpid()} {now}\n".encode(), 0)
