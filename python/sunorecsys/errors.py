@@ -37,3 +37,7 @@ class InvalidEvent(SunorecsysError):
 
 class NotStored(SunorecsysError):
     """The disk refused feedback; none of it was kept."""
+
+
+class SchemaVersionError(NoRelease):
+    """A release is of a schema version that this program does not read."""

@@ -13,6 +13,7 @@ import duckdb
 
 from sunorecsys.errors import (
     NoRelease,
+    SchemaVersionError,
     SunorecsysError,
     UnknownListener,
     UnknownSong,
@@ -49,7 +50,8 @@ def open_release(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a release file, or the link to one, for any SQL.
 
     Raises:
-        NoRelease: there is none, it is damaged, or of another schema version.
+        NoRelease: there is none, or it is damaged.
+        SchemaVersionError: it is of another schema version.
     """
     with _opening(path) as file:
         connection = duckdb.connect(str(file), read_only=True, config=LOCKED_DOWN)
@@ -107,7 +109,7 @@ def _require_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise unreadable(path, error) from error
     if rows != [(SCHEMA_VERSION,)]:
         connection.close()
-        raise NoRelease(
+        raise SchemaVersionError(
             f"The release {path.resolve().name} has schema version "
             f"{rows[0][0] if rows else 'none'}, this program reads {SCHEMA_VERSION}. "
             'Run "sunorecsys build" to make one that fits.'

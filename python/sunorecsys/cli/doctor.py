@@ -1,8 +1,10 @@
 """``sunorecsys doctor``: what is installed, stale, full or broken, and the cure."""
 
+import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +17,7 @@ from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import Project
+from sunorecsys.release import content, manage
 
 _LEAST_FREE = 2_000_000_000
 
@@ -136,44 +139,111 @@ def _warehouse(path: Path) -> Iterator[Finding]:
 
 
 def _releases(project: Project) -> Iterator[Finding]:
-    current = project.current_release
-    for file in release.files(project.releases):
-        try:
-            with reader.open_release(file) as opened:
-                release.check(opened)
-                info = reader.query(opened, "select as_of, source from build_info")[0]
-        except (SunorecsysError, duckdb.Error) as error:
-            yield Finding(
-                f"release {file.stem}",
-                "broken",
-                str(error).splitlines()[0],
-                f"delete {file}, then build",
-            )
-            continue
-        serves = ", serves" if current.resolve() == file.resolve() else ""
-        yield Finding(
-            f"release {file.stem}",
-            "ok",
-            f"as of {info['as_of']:%Y-%m-%d}, {info['source']}, "
-            f"{file.stat().st_size / 1e6:,.0f} MB{serves}",
-        )
-    if not current.exists():
-        yield Finding(
-            "current release", "broken", "none: nothing serves", "sunorecsys build"
-        )
-    elif _newest(project.landing) > current.stat().st_mtime:
-        yield Finding(
-            "current release",
-            "warning",
-            "older than what was ingested",
-            "sunorecsys build",
-        )
+    found = manage.list_releases(project.releases)
+    with output.progress() as bar:
+        # every row is read: seconds for a large release
+        task = bar.add_task("Checking releases", total=None)
+        damages = {}
+        for one in found:
+            if one.is_whole:
+                bar.update(task, description=f"Checking {one.release_id}")
+                damages[one.release_id] = _damage(one, lambda: bar.advance(task))
+    whole = [one for one in found if one.is_whole and not damages[one.release_id]]
+    for one in found:
+        yield _release(one, damages.get(one.release_id), whole)
+    yield from _current(project, whole, found)
     for file in release.half_written(project.releases):
         yield Finding(
             "half-written release",
             "warning",
             f"{file.name}: a build is running or was killed",
             "the next build removes it",
+        )
+
+
+def _damage(one: manage.Release, on_table: Callable[[], None]) -> str | None:
+    """Return how the rows of a release differ from what the build wrote, if they do."""
+    differing = []
+    try:
+        with reader.open_release(one.path) as opened:
+            for table, differs in content.differing(opened):
+                on_table()
+                if differs:
+                    differing.append(table)
+    except (SunorecsysError, duckdb.Error) as error:
+        return f"damaged: {str(error).splitlines()[0]}"
+    if not differing:
+        return None
+    return f"damaged: the content of {', '.join(differing)} is not what was published"
+
+
+def _release(
+    one: manage.Release, damage: str | None, whole: list[manage.Release]
+) -> Finding:
+    what = f"release {one.release_id}"
+    serves = ", serves" if one.serves else ""
+    size = output.megabytes(one.size_bytes)
+    problem = one.problem or damage
+    if problem is None:
+        as_of, source = one.info["as_of"], one.info["source"]
+        return Finding(what, "ok", f"as of {as_of:%Y-%m-%d}, {source}, {size}{serves}")
+    if one.is_of_another_version and not one.serves:
+        return Finding(
+            what, "warning", problem, f"delete {one.path}, or let builds remove it"
+        )
+    cure = f"delete {one.path}"
+    if one.serves:
+        # first let another one serve
+        cure = f"{_another(whole)}, then delete {one.path}"
+    return Finding(what, "broken", f"{problem}{serves}", cure)
+
+
+def _another(whole: list[manage.Release]) -> str:
+    """Return what makes a whole release serve."""
+    if whole:
+        return f"sunorecsys release rollback {whole[0].release_id}"
+    return "sunorecsys build"
+
+
+def _current(
+    project: Project, whole: list[manage.Release], found: list[manage.Release]
+) -> Iterator[Finding]:
+    what, link = "current release", project.current_release
+    if link.exists() and not link.is_symlink():
+        yield Finding(
+            what,
+            "broken",
+            f"{link.name} is no link, and would be lost in the next build",
+            f"move {link} away, then {_another(whole)}",
+        )
+        return
+    if not link.is_symlink():
+        yield Finding(what, "broken", "none: nothing serves", _another(whole))
+        return
+    serving = next((one for one in found if one.serves), None)
+    if serving is None:
+        yield Finding(
+            what,
+            "broken",
+            f"{link.name} leads to {os.readlink(link)}, which is no release here",
+            _another(whole),
+        )
+        return
+    if _newest(project.landing) > serving.path.stat().st_mtime:
+        yield Finding(
+            what, "warning", "older than what was ingested", "sunorecsys build"
+        )
+    later = [
+        one.release_id
+        for one in whole
+        if serving.info and one.info["built_at"] > serving.info["built_at"]
+    ]
+    if later:
+        yield Finding(
+            "rolled back",
+            "warning",
+            f"{serving.release_id} serves, though {', '.join(later)} was built later",
+            f"the next build serves again; or sunorecsys release rollback {later[0]}",
         )
 
 
@@ -187,6 +257,27 @@ def _newest(folder: Path) -> float:
 
 
 def _disk(project: Project) -> Iterator[Finding]:
+    for name, paths, cure in (
+        ("landing", [project.landing], "keep it: all else is made from it"),
+        (
+            "warehouse",
+            # the write-ahead log and temporary files are called after the database
+            list(project.warehouse.parent.glob(f"{project.warehouse.name}*")),
+            "can be deleted whenever no build runs",
+        ),
+        (
+            "releases",
+            [project.releases],
+            "releases_kept in dbt_project.yml says how many stay",
+        ),
+        (
+            "target and logs",
+            [project.root / "target", project.root / "logs"],
+            "can be deleted whenever no build runs",
+        ),
+    ):
+        size = sum(_size(path) for path in paths)
+        yield Finding(f"disk {name}", "ok", output.megabytes(size), cure)
     free = shutil.disk_usage(project.root).free
     enough = free > _LEAST_FREE
     yield Finding(
@@ -195,3 +286,16 @@ def _disk(project: Project) -> Iterator[Finding]:
         f"{free / 1e9:,.1f} GB free",
         "" if enough else "free space before the next build",
     )
+
+
+def _size(place: Path) -> int:
+    """Return the bytes of a file or of all files of a folder.
+
+    What vanishes meanwhile counts 0.
+    """
+    total = 0
+    for path in (place, *place.rglob("*")):
+        with suppress(OSError):
+            if path.is_file() and not path.is_symlink():
+                total += path.stat().st_size
+    return total

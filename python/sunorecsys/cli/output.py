@@ -91,6 +91,11 @@ def name(value: str | None) -> Text:
     return line
 
 
+def megabytes(size: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{size / 1e6:,.1f} MB"
+
+
 def table(title: str) -> Table:
     """Return an empty table in the style of all commands."""
     return Table(

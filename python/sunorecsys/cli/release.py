@@ -81,7 +81,7 @@ def list_(as_json: Json = False, project_dir: ProjectDir = None) -> None:
             _day(row["as_of"]),
             output.plain(row["source"] or "?"),
             _minute(row["built_at"]),
-            _size(row["size_bytes"]),
+            output.megabytes(row["size_bytes"]),
             _number(row["songs"]),
             _number(row["listeners"]),
         )
@@ -133,7 +133,10 @@ def show(
         for name, value in release.info.items()
         if not isinstance(value, dict)
     }
-    facts |= {"size": _size(release.size_bytes), "serves": _word(release.serves)}
+    facts |= {
+        "size": output.megabytes(release.size_bytes),
+        "serves": _word(release.serves),
+    }
     _facts(f"Release {release.release_id}", facts)
     _facts("Versions", release.info["versions"])
     _facts("Settings", settings)
@@ -356,10 +359,6 @@ def _minute(value: Any) -> str:
 
 def _number(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
 
 
 def _word(value: bool) -> str:

@@ -363,9 +363,19 @@ def files(folder: Path) -> list[Path]:
     found = [
         path
         for path in folder.glob("*.duckdb")
-        if not path.is_symlink() and not path.name.startswith(".")
+        if path.name != CURRENT
+        and not path.is_symlink()
+        and not path.name.startswith(".")
     ]
-    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))[::-1]
+    return sorted(found, key=lambda path: (_modified(path), path.name))[::-1]
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        # a build removed it a moment ago
+        return 0.0
 
 
 def half_written(folder: Path) -> list[Path]:

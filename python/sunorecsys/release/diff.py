@@ -59,14 +59,14 @@ def summary(compared: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         compared,
         """
         select
-            count_if(presence = 'compared') as compared,
+            count(*) filter (where presence = 'compared') as compared,
             (select count(*) from listener_changes) as changed,
             (
-                select count_if(entered = 0 and left_the_list = 0)
+                select count(*) filter (where entered = 0 and left_the_list = 0)
                 from listener_changes
             ) as only_reordered,
-            count_if(presence = 'new') as new,
-            count_if(presence = 'gone') as gone
+            count(*) filter (where presence = 'new') as new,
+            count(*) filter (where presence = 'gone') as gone
         from listener_lists
         """,
     )
@@ -74,9 +74,9 @@ def summary(compared: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         compared,
         """
         select
-            count_if(change = 'entered') as entered,
-            count_if(change = 'left') as "left",
-            count_if(change = 'moved') as moved
+            count(*) filter (where change = 'entered') as entered,
+            count(*) filter (where change = 'left') as "left",
+            count(*) filter (where change = 'moved') as moved
         from changes
         """,
     )

@@ -3,8 +3,8 @@
 -- A list is what a playlist holds: the ranks up to playlist_length. Only listeners of
 -- both releases are compared. Leaves three tables:
 --
---   listener_lists  every listener, and whether they are compared, new or gone
---   changes         listener and song that entered, left or moved, and the cause
+--   listener_lists    every listener, and whether they are compared, new or gone
+--   changes           listener and song that entered, left or moved, and the cause
 --   listener_changes  listener with a changed list, and how much changed
 
 create table listener_lists as
@@ -243,9 +243,9 @@ left join new_release.songs as new_songs
 create table listener_changes as
 select
     user_id,
-    count_if(change = 'entered') as entered,
-    count_if(change = 'left') as left_the_list,
-    count_if(change = 'moved') as moved,
+    count(*) filter (where change = 'entered') as entered,
+    count(*) filter (where change = 'left') as left_the_list,
+    count(*) filter (where change = 'moved') as moved,
     coalesce(sum(abs(new_rank - old_rank)), 0) as ranks_moved
 from changes
 group by user_id;

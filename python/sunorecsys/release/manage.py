@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from sunorecsys import reader
-from sunorecsys.errors import SunorecsysError
+from sunorecsys.errors import SchemaVersionError, SunorecsysError
 from sunorecsys.lock import folder_lock
 from sunorecsys.release import CURRENT, check, files, point_current
 
@@ -26,6 +26,7 @@ class Release:
     info: dict[str, Any]
     # why it cannot serve; None if it can
     problem: str | None
+    is_of_another_version: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -40,9 +41,11 @@ class Release:
 
 def list_releases(folder: Path) -> list[Release]:
     """Return every release of a folder: whole ones first, the newest before others."""
-    # resolved once: the link may move while this reads
-    serving = (folder / CURRENT).resolve()
-    found = [_look_at(path, path.resolve() == serving) for path in files(folder)]
+    # read once: the link may move meanwhile
+    target = _target(folder)
+    looked_at = [_look_at(path, path.resolve() == target) for path in files(folder)]
+    # a build may have removed one meanwhile
+    found = [release for release in looked_at if release.path.exists()]
     whole = sorted(
         (release for release in found if release.is_whole),
         key=lambda release: (release.age, release.release_id),
@@ -56,20 +59,28 @@ def list_releases(folder: Path) -> list[Release]:
     return whole + broken
 
 
+def _target(folder: Path) -> Path | None:
+    try:
+        return (folder / CURRENT).resolve()
+    except (OSError, RuntimeError):
+        # the link leads to itself
+        return None
+
+
 def _look_at(path: Path, serves: bool) -> Release:
     info: dict[str, Any] = {}
-    problem = None
-    size = 0
+    problem, other_version, size = None, False, 0
     try:
         size = path.stat().st_size
         with reader.open_release(path) as opened:
             (info,) = reader.query(opened, "from build_info")
             check(opened)
         if info["release_id"] != path.stem:
-            problem = f"It holds the release {info['release_id']}, not its name's."
+            problem = f"It holds the release {info['release_id']}, not {path.stem}."
     except (SunorecsysError, duckdb.Error, OSError) as error:
         problem = str(error).splitlines()[0]
-    return Release(path.stem, path, size, serves, info, problem)
+        other_version = isinstance(error, SchemaVersionError)
+    return Release(path.stem, path, size, serves, info, problem, other_version)
 
 
 def find(releases: Sequence[Release], release_id: str) -> Release:
