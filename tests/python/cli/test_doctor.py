@@ -1,8 +1,10 @@
 """``sunorecsys doctor`` finds what is broken, and names the cure."""
 
 import json
+import os
 import shutil
 
+import duckdb
 import pytest
 
 
@@ -32,6 +34,123 @@ def test_a_damaged_release_is_broken(copied):
     found = findings(copied, code=1)
     assert found["release 2020-01-01-bad"]["status"] == "broken"
     assert str(bad) in found["release 2020-01-01-bad"]["cure"]
+
+
+def overwrite(path, share):
+    """Turn over the bytes of a block in the middle of a file."""
+    with path.open("r+b") as file:
+        file.seek(int(path.stat().st_size * share))
+        block = file.read(4096)
+        file.seek(-len(block), os.SEEK_CUR)
+        file.write(bytes(byte ^ 0xFF for byte in block))
+
+
+def damage(path, how):
+    if how == "truncated":
+        os.truncate(path, path.stat().st_size // 2)
+    elif how == "block":
+        overwrite(path, 0.5)
+    elif how == "empty":
+        path.write_bytes(b"")
+    else:
+        with duckdb.connect(str(path)) as opened:
+            opened.execute(how)
+
+
+CHANGED = "update songs set title = 'Another' where song_id = 'song-0100'"
+
+
+@pytest.mark.parametrize(
+    ("how", "detail"),
+    [
+        ("truncated", ""),
+        ("empty", "cannot be read"),
+        ("block", ""),
+        (CHANGED, "damaged: the content of songs is not what was published"),
+        ("drop table popular_songs", "popular_songs"),
+        ("drop macro table recommend", "recommend"),
+        ("update build_info set schema_version = 99", "schema version 99"),
+    ],
+)
+def test_a_damaged_release_that_serves_names_the_one_to_go_back_to(copied, how, detail):
+    serving = copied.current.resolve()
+    older = serving.with_name("2020-01-06-older.duckdb")
+    shutil.copy(serving, older)
+    with duckdb.connect(str(older)) as opened:
+        opened.execute(
+            "update build_info set release_id = '2020-01-06-older', "
+            "as_of = timestamp '2020-01-06', built_at = timestamp '2020-01-06'"
+        )
+    damage(serving, how)
+    before = {path: path.stat() for path in serving.parent.iterdir()}
+    found = findings(copied, code=1)
+    release = found[f"release {serving.stem}"]
+    assert release["status"] == "broken"
+    assert detail in release["detail"]
+    assert release["cure"] == (
+        f"sunorecsys release rollback 2020-01-06-older, then delete {serving}"
+    )
+    assert found["release 2020-01-06-older"]["status"] == "ok"
+    # it only looked
+    assert {path: path.stat().st_mtime for path in serving.parent.iterdir()} == {
+        path: state.st_mtime for path, state in before.items()
+    }
+    # and the cure is one
+    assert copied.cli("release", "rollback", "2020-01-06-older").returncode == 0
+    serving.unlink()
+    assert findings(copied)["release 2020-01-06-older"]["status"] == "ok"
+
+
+def test_an_old_release_of_another_version_is_no_more_than_a_warning(copied):
+    older = copied.current.resolve().with_name("2020-01-06-older.duckdb")
+    shutil.copy(copied.current, older)
+    damage(older, "update build_info set schema_version = 0")
+    found = findings(copied)["release 2020-01-06-older"]
+    assert found["status"] == "warning"
+    assert "schema version 0" in found["detail"]
+    assert str(older) in found["cure"]
+
+
+@pytest.mark.parametrize("target", ["2020-01-01-gone.duckdb", "current.duckdb"])
+def test_a_link_that_leads_nowhere_is_broken_and_names_the_cure(copied, target):
+    whole = copied.current.resolve().stem
+    copied.current.unlink()
+    copied.current.symlink_to(target)
+    found = findings(copied, code=1)["current release"]
+    assert found["status"] == "broken"
+    assert target in found["detail"]
+    assert found["cure"] == f"sunorecsys release rollback {whole}"
+    assert copied.cli("release", "rollback", whole).returncode == 0
+    assert findings(copied)[f"release {whole}"]["status"] == "ok"
+
+
+def test_a_file_in_place_of_the_link_is_broken(copied):
+    serving = copied.current.resolve()
+    copied.current.unlink()
+    shutil.copy(serving, copied.current)
+    found = findings(copied, code=1)["current release"]
+    assert "is no link" in found["detail"]
+    assert f"move {copied.current} away" in found["cure"]
+
+
+def test_disk_use_is_shown_per_folder_with_what_may_go(copied):
+    (copied.root / "target" / "big").write_bytes(bytes(5_000_000))
+    (copied.root / "target" / "loop").symlink_to("..")
+    found = findings(copied)
+    size = copied.current.resolve().stat().st_size
+    assert found["disk releases"]["detail"] == f"{size / 1e6:,.1f} MB"
+    assert float(found["disk target and logs"]["detail"].split()[0]) > 5
+    assert found["disk landing"]["detail"] == "0.0 MB"
+    assert float(found["disk warehouse"]["detail"].split()[0]) > 1
+    for name in ("landing", "warehouse", "releases", "target and logs"):
+        assert found[f"disk {name}"]["cure"]
+
+
+def test_doctor_locks_nothing(copied):
+    """A build that writes the warehouse meanwhile is not stopped by it."""
+    with duckdb.connect(str(copied.root / "warehouse" / "sunorecsys.duckdb")) as build:
+        build.execute("create table writing as select 1 as x")
+        assert findings(copied)["warehouse"]["status"] == "ok"
 
 
 def test_without_a_release_nothing_serves(copied):
