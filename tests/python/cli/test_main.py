@@ -17,6 +17,10 @@ COMMANDS = (
     "why-not",
     "sql",
     "doctor",
+    "release list",
+    "release show",
+    "release rollback",
+    "release diff",
     "ingest songs",
     "ingest playlists",
     "ingest interactions",
@@ -88,6 +92,10 @@ def test_every_command_is_listed_here(run):
         ("build", "--weights", "item_cf="),
         ("build", "--weights", "item_cf=0,quality=0"),
         ("doctor", "--nosuch"),
+        ("release", "nosuch"),
+        ("release", "show", "a", "b"),
+        ("release", "diff", "--limit", "-1"),
+        ("release", "diff", "--limit", "many"),
     ],
 )
 def test_wrong_usage_exits_with_2(run, arguments):
@@ -112,6 +120,12 @@ def test_wrong_usage_exits_with_2(run, arguments):
         ("sql", "select nothing from nowhere"),
         ("sql", ""),
         ("similar", "\udcff"),
+        ("release", "show", "nosuch"),
+        ("release", "show", ""),
+        ("release", "rollback"),
+        ("release", "rollback", "../current"),
+        ("release", "diff"),
+        ("release", "diff", "nosuch"),
         ("recommend", "--user", "listener-005", "--project-dir", "/"),
     ],
 )
@@ -156,6 +170,7 @@ def test_debug_shows_where_an_error_came_from(run, monkeypatch):
         ),
         (("sql", "select 'nan'::double as x, 0.5 as y, 1 as y"), {"columns", "rows"}),
         (("doctor",), {"findings"}),
+        (("release", "list"), {"releases", "count"}),
     ],
 )
 def test_json_is_one_document_and_nothing_else(run, arguments, keys):

@@ -132,10 +132,20 @@ def test_a_failing_test_keeps_the_last_release(twin):
     assert twin.query("select built_at from build_info") == built_at
 
 
+def holds_lock(workspace, process):
+    file = workspace.current.parent / lock.FILE
+    return file.exists() and file.read_text().startswith(f"{process.pid} ")
+
+
 FIRST_AND_SECOND = [
     pytest.param((*DBT, "build"), (*DBT, "build"), id="dbt, dbt"),
     pytest.param((*SUNORECSYS, "build"), (*DBT, "build"), id="ours, dbt"),
-    pytest.param((*SUNORECSYS, "build"), (*SUNORECSYS, "build"), id="ours, ours"),
+    pytest.param(
+        (*SUNORECSYS, "build"),
+        (*SUNORECSYS, "build"),
+        id="ours, ours",
+        marks=pytest.mark.large,
+    ),
 ]
 
 
@@ -145,7 +155,7 @@ def test_the_second_of_two_builds_stops_and_the_first_is_not_disturbed(
 ):
     before = twin.query("select built_at from build_info")
     with twin.start(*first) as build:
-        wait_for(lambda: is_writing(twin), build)
+        wait_for(lambda: holds_lock(twin, build), build)
         refused = []
         # again and again, because dbt closes the warehouse between its steps
         while build.poll() is None:
@@ -155,7 +165,7 @@ def test_the_second_of_two_builds_stops_and_the_first_is_not_disturbed(
                 refused.pop()
         out, err = build.communicate()
     assert build.returncode == 0, out + err
-    assert len(refused) > 1
+    assert refused
     for done in refused:
         assert done.returncode != 0
         shown = done.stdout + done.stderr
