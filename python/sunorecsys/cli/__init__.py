@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sunorecsys.cli import (
+    block,
     build,
     demo,
     doctor,
@@ -38,6 +39,7 @@ app.command()(lookup.why_not)
 app.command()(sql.sql)
 app.command()(serve.serve)
 app.add_typer(release.app, name="release")
+app.command()(block.block)
 app.command()(doctor.doctor)
 
 

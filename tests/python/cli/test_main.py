@@ -16,6 +16,7 @@ COMMANDS = (
     "explain",
     "why-not",
     "sql",
+    "block",
     "doctor",
     "release list",
     "release show",
