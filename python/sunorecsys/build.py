@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from sunorecsys import feedback
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.lock import build_lock
 from sunorecsys.project import Project
@@ -35,13 +36,14 @@ class Built:
 def run(
     project: Project, variables: dict[str, Any], *, on_step: OnStep | None = None
 ) -> Built:
-    """Run ``dbt build`` on the whole project, alone.
+    """Run ``dbt build`` on the whole project, alone, on compacted feedback.
 
     Raises:
         SunorecsysError: a step failed, and the message is its own; or another process
             builds this project.
     """
     with build_lock(project.root):
+        _compact(project)
         results = _run_dbt(project, variables, on_step)
         release_id, message = _published(project)
     statuses: dict[str, int] = {}
@@ -57,6 +59,17 @@ def run(
         release_id=release_id,
         message=message,
     )
+
+
+def _compact(project: Project) -> None:
+    try:
+        feedback.compact(project.feedback)
+    except OSError as error:
+        raise SunorecsysError(
+            "The feedback of past days cannot be compacted: "
+            f"{error.strerror or error}. Nothing of it is lost. Free space or make "
+            "landing/feedback writable, then build again."
+        ) from error
 
 
 def _run_dbt(

@@ -300,6 +300,11 @@ class Journal:
         """Return the events of a listener in the order of receipt."""
         return list(self._known.by_user.get(user_id, ()))
 
+    def all_events(self) -> Iterator[Event]:
+        """Yield the events of all listeners that were read."""
+        for events in self._known.by_user.values():
+            yield from events
+
     def refresh(self) -> None:
         """Read what has come since the last call, and return at once if nothing has.
 

@@ -6,6 +6,7 @@ aside and renamed, so a reader sees a whole file or none.
 """
 
 import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -96,16 +97,37 @@ def replacing(target: Path) -> Iterator[Path]:
 
     The temporary file lies in the same folder under a name that starts with a dot
     and does not end in ``.parquet``; it is synced to disk before the rename and
-    removed if the block raises.
+    removed if the block raises. It is locked meanwhile, so that what a killed process
+    left behind can be told from what is being written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    os.close(handle)
     aside = Path(name)
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield aside
         sync(aside)
         aside.chmod(0o644)
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def half_written(folder: Path) -> list[Path]:
+    """Return the files that ``replacing`` is writing below a folder, or has left."""
+    # DuckDB writes beside a file that is there already
+    names = (".*.parquet-*", ".*.json*-*", "tmp_.*.parquet-*")
+    return sorted(path for name in names for path in folder.rglob(name))
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process is in ``replacing`` with this temporary file."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False

@@ -12,6 +12,7 @@ from sunorecsys.cli import (
     build,
     demo,
     doctor,
+    forget,
     ingest,
     lookup,
     output,
@@ -19,6 +20,7 @@ from sunorecsys.cli import (
     serve,
     simulate,
     sql,
+    weekly,
 )
 from sunorecsys.errors import SunorecsysError, UsageError
 
@@ -31,6 +33,7 @@ app = typer.Typer(
 app.add_typer(ingest.app, name="ingest")
 app.command()(simulate.simulate)
 app.command()(build.build)
+app.command()(weekly.weekly)
 app.command()(demo.demo)
 app.command()(lookup.recommend)
 app.command()(lookup.similar)
@@ -40,6 +43,7 @@ app.command()(sql.sql)
 app.command()(serve.serve)
 app.add_typer(release.app, name="release")
 app.command()(block.block)
+app.command()(forget.forget)
 app.command()(doctor.doctor)
 
 

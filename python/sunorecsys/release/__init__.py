@@ -29,8 +29,8 @@ SCHEMA_VERSION = 2
 CURRENT = "current.duckdb"
 
 # DuckDB 1.x cannot open what DuckDB 2 writes by default.
-_STORAGE_VERSION = "v1.0.0"
-_BUILDING = ".building-"
+STORAGE_VERSION = "v1.0.0"
+BUILDING = ".building-"
 
 # later macros call earlier ones
 _MACROS = (
@@ -140,10 +140,10 @@ def publish(
             f"Nothing was published: {refusal}. The last release still serves. {cure}",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f"{_BUILDING}{os.getpid()}.duckdb"
+    aside = folder / f"{BUILDING}{os.getpid()}.duckdb"
     try:
         hashes, counts = _copy(session, tables, aside)
-        release_id = _release_id(now["as_of"], hashes)
+        release_id = name_of(now["as_of"], hashes)
         _finish(aside, release_id, now, hashes, counts)
         if now["source"] == "landing":
             _write_served(aside, now["week_start"])
@@ -205,7 +205,7 @@ def _copy(
     hashes, counts = {}, {}
     cursor.execute(
         f"attach {quoted(str(path))} as published "
-        f"(storage_version {quoted(_STORAGE_VERSION)})"
+        f"(storage_version {quoted(STORAGE_VERSION)})"
     )
     try:
         for name, relation in tables.items():
@@ -246,7 +246,7 @@ def _create_macros(release: duckdb.DuckDBPyConnection) -> None:
         release.execute(f'comment on macro table "{name}" is {quoted(text)}')
 
 
-def _release_id(as_of: datetime, hashes: Mapping[str, str]) -> str:
+def name_of(as_of: datetime, hashes: Mapping[str, str]) -> str:
     """Return a name that the same content always has."""
     parts = [f"{name}={value}" for name, value in sorted(hashes.items())]
     parts.extend(macro_sql())
@@ -380,7 +380,7 @@ def _modified(path: Path) -> float:
 
 def half_written(folder: Path) -> list[Path]:
     """Return the releases that a running build writes or a killed one left."""
-    return sorted(folder.glob(f"{_BUILDING}*"))
+    return sorted(folder.glob(f"{BUILDING}*"))
 
 
 def _prune(folder: Path, kept: int) -> None:
@@ -402,13 +402,16 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 __all__: Sequence[str] = (
+    "BUILDING",
     "CURRENT",
     "SCHEMA_VERSION",
+    "STORAGE_VERSION",
     "Invocation",
     "check",
     "files",
     "half_written",
     "macro_sql",
+    "name_of",
     "point_current",
     "publish",
     "quoted",

@@ -17,6 +17,8 @@ COMMANDS = (
     "why-not",
     "sql",
     "block",
+    "forget",
+    "weekly",
     "doctor",
     "release list",
     "release show",
