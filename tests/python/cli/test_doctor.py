@@ -36,20 +36,29 @@ def test_a_damaged_release_is_broken(copied):
     assert str(bad) in found["release 2020-01-01-bad"]["cure"]
 
 
-def overwrite(path, share):
-    """Turn over the bytes of a block in the middle of a file."""
+# where the first block of a DuckDB file begins, and how long each is
+FIRST_BLOCK, BLOCK = 3 * 4096, 256 * 1024
+
+
+def overwrite(path):
+    """Turn over bytes of a block that holds titles of songs."""
+    with duckdb.connect(str(path), read_only=True) as opened:
+        ((block,),) = opened.execute(
+            "select min(block_id) from pragma_storage_info('songs') "
+            "where column_name = 'title' and block_id >= 0"
+        ).fetchall()
     with path.open("r+b") as file:
-        file.seek(int(path.stat().st_size * share))
-        block = file.read(4096)
-        file.seek(-len(block), os.SEEK_CUR)
-        file.write(bytes(byte ^ 0xFF for byte in block))
+        file.seek(FIRST_BLOCK + block * BLOCK)
+        content = file.read(4096)
+        file.seek(-len(content), os.SEEK_CUR)
+        file.write(bytes(byte ^ 0xFF for byte in content))
 
 
 def damage(path, how):
     if how == "truncated":
         os.truncate(path, path.stat().st_size // 2)
     elif how == "block":
-        overwrite(path, 0.5)
+        overwrite(path)
     elif how == "empty":
         path.write_bytes(b"")
     else:
