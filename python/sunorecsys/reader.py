@@ -287,6 +287,25 @@ def has_heard(
     return bool(rows)
 
 
+def weights_heard(
+    release: duckdb.DuckDBPyConnection, user_id: str, song_ids: Sequence[str]
+) -> dict[str, float]:
+    """Return by song the weight that it has for a listener; none for what is disliked."""
+    rows = query(
+        release,
+        """
+        select user_songs.song_id, user_songs.weight
+        from listeners
+        inner join user_songs on listeners.user_index = user_songs.user_index
+        inner join unnest($2::varchar[]) as asked(song_id)
+            on user_songs.song_id = asked.song_id
+        where listeners.user_id = $1 and not user_songs.is_disliked
+        """,
+        [user_id, list(song_ids)],
+    )
+    return {row["song_id"]: row["weight"] for row in rows}
+
+
 def unknown_listener(user_id: str) -> UnknownListener:
     """Return the error for an unknown listener; it names no other one."""
     return UnknownListener(

@@ -478,10 +478,18 @@ class View:
             key=lambda item: (item[1][-1].occurred_at, item[0]),
             reverse=True,
         )
+        tastes = {
+            song_id: feedback.taste(its_events, self._opened.weights)
+            for song_id, its_events in newest_first
+        }
+        # a song that was loved for long survives one skip
+        doubtful = [song_id for song_id, weight in tastes.items() if weight <= 0]
+        before = reader.weights_heard(self.sql(), user_id, doubtful) if doubtful else {}
         played, refused = [], []
         for song_id, its_events in newest_first:
-            weight = feedback.taste(its_events, self._opened.weights)
-            if weight > 0 and not feedback.is_disliked(its_events):
+            weight = tastes[song_id]
+            is_seed = weight + max(before.get(song_id, 0.0), 0.0) > 0
+            if is_seed and not feedback.is_disliked(its_events):
                 played.append({"song_id": song_id, "weight": weight})
             else:
                 refused.append(song_id)

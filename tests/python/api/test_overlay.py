@@ -116,6 +116,39 @@ def test_a_seed_song_that_is_disliked_gives_nothing_any_more(twin, recommender):
     assert [row for row in again if title in row["reason"]]
 
 
+def test_a_song_that_was_loved_for_long_survives_one_skip(twin, recommender):
+    (loved, title), *_ = twin.query(
+        """
+        select songs.song_id, songs.title
+        from user_songs
+        inner join songs using (song_id)
+        inner join recommendation_reasons as reasons
+            on
+                user_songs.user_id = reasons.user_id
+                and user_songs.song_id = reasons.seed_song_id
+        where user_songs.user_id = $1 and user_songs.weight >= 4
+        group by all
+        order by max(reasons.contribution) desc
+        """,
+        USER,
+    )
+    before = recommender.recommend(user_id=USER, n=100)
+    assert [row for row in before if title in row["reason"]]
+    told(recommender, USER, loved, "skip")
+    once = recommender.recommend(user_id=USER, n=100)
+    assert [row for row in once if title in row["reason"]]
+    # and what was said is told by an explanation in the same way
+    seeds = {
+        part["seed_song_id"]
+        for row in once[:20]
+        for part in recommender.explain(USER, row["song_id"])
+    }
+    assert loved in seeds
+    told(recommender, USER, loved, "skip", weight=1e9)
+    often = recommender.recommend(user_id=USER, n=100)
+    assert not [row for row in often if title in row["reason"]]
+
+
 def test_fresh_plays_act_as_seeds(twin, recommender):
     before = recommender.recommend(user_id=USER, n=100)
     (fresh, title), *_ = twin.query(
