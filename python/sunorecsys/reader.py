@@ -290,7 +290,7 @@ def has_heard(
 def weights_heard(
     release: duckdb.DuckDBPyConnection, user_id: str, song_ids: Sequence[str]
 ) -> dict[str, float]:
-    """Return by song the weight that it has for a listener; none for what is disliked."""
+    """Return by song what it weighs for a listener; a disliked song has no weight."""
     rows = query(
         release,
         """

@@ -198,6 +198,20 @@ class HybridRecommender:
             rows = view.explain(_id("user_id", user_id), _id("song_id", song_id))
             return _formatted(rows, format)
 
+    def why_not(self, user_id: str, song_id: str) -> dict[str, Any]:
+        """Return what keeps a song out of the playlist of a listener.
+
+        Returns:
+            rules (each a rule and a detail, the strongest first), recommendation_rank,
+            blended_score, score_needed and gap.
+
+        Raises:
+            UnknownListener: nothing is known of the listener.
+            UnknownSong: the song is unknown; ``nearest`` names some.
+        """
+        with self._service.view() as view:
+            return view.why_not(_id("user_id", user_id), _id("song_id", song_id))
+
     def add_feedback(self, events: Sequence[Mapping[str, Any]]) -> Receipt:
         """Write down what listeners did; the next answers respect it.
 

@@ -38,6 +38,9 @@ _PATIENCE = 1.0
 # inode, size and time of change of a file
 _Mark = tuple[int, int, int]
 
+# what why_not says once
+_SCORE = ("recommendation_rank", "blended_score", "score_needed", "gap")
+
 # a rule that named a song that was taken down
 _GENERAL_RULES = {
     "version": "Another version of it comes first.",
@@ -408,10 +411,11 @@ class View:
             raise reader.unknown_listener(user_id)
         return rows
 
-    def why_not(self, user_id: str, song_id: str) -> Rows:
-        """Return what keeps a song out of the listener's playlist, strongest first.
+    def why_not(self, user_id: str, song_id: str) -> dict[str, Any]:
+        """Return what keeps a song out of the listener's playlist.
 
-        What they did with it since the release comes first; all else is said of the
+        The rules are the strongest first, beside the score and what it would have to
+        be. What they did with it since the release comes first; all else is said of the
         playlist of the release.
 
         Raises:
@@ -425,17 +429,21 @@ class View:
         for row in rows:
             if any(f"({song})" in row["detail"] for song in self._blocked):
                 row["detail"] = _GENERAL_RULES[row["rule"]]
+        rules = [{"rule": row["rule"], "detail": row["detail"]} for row in rows]
         since = self._since(user_id)
-        if since is None or song_id not in since.newest:
-            return rows
-        event = since.newest[song_id]
-        heard = {
-            "rule": "heard",
-            "detail": "The listener knows it since the release was built, from "
-            f"{event.occurred_at:%Y-%m-%d %H:%M}.",
-        }
-        others = [row for row in rows if row["rule"] not in ("in_playlist", "rank")]
-        return [rows[0] | heard, *others]
+        if since is not None and song_id in since.newest:
+            event = since.newest[song_id]
+            heard = {
+                "rule": "heard",
+                "detail": "The listener knows it since the release was built, from "
+                f"{event.occurred_at:%Y-%m-%d %H:%M}.",
+            }
+            others = (
+                one for one in rules if one["rule"] not in ("in_playlist", "rank")
+            )
+            rules = [heard, *others]
+        score = {name: rows[0][name] for name in _SCORE}
+        return {"user_id": user_id, "song_id": song_id, **score, "rules": rules}
 
     def _after(
         self, user_id: str | None, since: _Since, n: int, exclude: Sequence[str]

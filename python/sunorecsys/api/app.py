@@ -257,6 +257,27 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
 
         return answer(request, ("explain", user_id, song_id), make, user_id)
 
+    @app.get(
+        "/why-not/{user_id}/{song_id:path}",
+        tags=["answers"],
+        summary="What keeps a song out of a listener's playlist",
+        response_model=None,
+        responses={
+            200: {"model": shapes.WhyNot},
+            **_COMMON,
+            **_NOT_FOUND,
+            **_NOT_CHANGED,
+        },
+        dependencies=reading,
+    )
+    def get_why_not(request: Request, user_id: _PathId, song_id: _PathId) -> Response:
+        return answer(
+            request,
+            ("why-not", user_id, song_id),
+            lambda view: view.why_not(user_id, song_id),
+            user_id,
+        )
+
     @app.post(
         "/feedback",
         tags=["feedback"],

@@ -169,6 +169,29 @@ class Explanation(BaseModel):
     contributions: list[Contribution]
 
 
+class Rule(BaseModel):
+    """A rule, and what it says of a song."""
+
+    rule: str
+    detail: str
+
+
+class WhyNot(BaseModel):
+    """What keeps a song out of a playlist."""
+
+    user_id: str
+    song_id: str
+    recommendation_rank: int | None = Field(
+        description="Null: it is not among the songs that are stored for the listener."
+    )
+    blended_score: float
+    score_needed: float | None = Field(
+        description="Lowest score of a song in the playlist that breaks no rule."
+    )
+    gap: float | None = Field(description="score_needed less blended_score.")
+    rules: list[Rule] = Field(description="The strongest first.")
+
+
 class Received(BaseModel):
     """What became of feedback: all of it is on disk."""
 

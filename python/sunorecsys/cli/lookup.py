@@ -153,27 +153,21 @@ def why_not(
     Example: sunorecsys why-not listener-005 song-0001
     """
     with current_view(project_dir, user_id=user) as view:
-        rows = view.why_not(user, song)
-    first = rows[0]
-    score = {
-        name: first[name]
-        for name in ("recommendation_rank", "blended_score", "score_needed", "gap")
-    }
+        answer = view.why_not(user, song)
     if as_json:
-        reasons = [{"rule": row["rule"], "detail": row["detail"]} for row in rows]
-        output.emit_json({"user_id": user, "song_id": song, **score, "rules": reasons})
+        output.emit_json(answer)
         return
     table = output.table(f"{song} for {user}")
     table.add_column("rule")
     table.add_column("why")
-    for row in rows:
-        table.add_row(row["rule"], output.plain(row["detail"]))
+    for rule in answer["rules"]:
+        table.add_row(rule["rule"], output.plain(rule["detail"]))
     output.results.print(table)
-    needed = score["score_needed"]
+    needed = answer["score_needed"]
     output.results.print(
         output.plain(
-            f"Rank {score['recommendation_rank'] or 'none'}, "
-            f"score {score['blended_score']:.4f}, "
+            f"Rank {answer['recommendation_rank'] or 'none'}, "
+            f"score {answer['blended_score']:.4f}, "
             + ("none is needed." if needed is None else f"needed {needed:.4f}.")
         )
     )

@@ -262,6 +262,34 @@ def test_explanations_add_up_to_the_score_of_the_list(server, client):
             assert total == pytest.approx(body["score"], abs=1e-8)
 
 
+def test_why_not_is_what_the_release_says(server, client):
+    listed = client.get("/recommend", params={"user_id": USER, "n": 100}).json()
+    heard = server.workspace.query(
+        "select song_id from user_songs where user_id = $1 limit 1", USER
+    )
+    songs = [row["song_id"] for row in listed["recommendations"][::20]]
+    with HybridRecommender.load(server.workspace.root) as recommender:
+        for song in (*songs, heard[0][0]):
+            answer = client.get(f"/why-not/{USER}/{song}")
+            assert answer.status_code == 200
+            body = answer.json()
+            rows = server.workspace.query(
+                "select rule, detail, recommendation_rank, blended_score, gap "
+                "from why_not($1, $2)",
+                USER,
+                song,
+            )
+            assert [(one["rule"], one["detail"]) for one in body["rules"]] == [
+                row[:2] for row in rows
+            ]
+            assert (
+                body["recommendation_rank"],
+                body["blended_score"],
+                body["gap"],
+            ) == rows[0][2:]
+            assert body == recommender.why_not(USER, song)
+
+
 @pytest.mark.catalogue("strange_ids")
 def test_ids_with_slashes_quotes_and_other_scripts_work_in_every_route(built, tmp_path):
     with serving(built.twin(tmp_path / "project")) as server:
@@ -279,6 +307,8 @@ def test_ids_with_slashes_quotes_and_other_scripts_work_in_every_route(built, tm
             ).json() == (listed.json())
             explained = server.client.get(f"/explain/u00/{path}")
             assert explained.json()["song_id"] == name
+            missed = server.client.get(f"/why-not/u00/{path}")
+            assert missed.json()["song_id"] == name
             told = server.client.post(
                 "/feedback", json={"user_id": f"for {name}", "song_id": name}
             )
@@ -392,6 +422,7 @@ def test_openapi_shows_every_route(client):
         ("POST", "/recommend"),
         ("GET", "/similar/{song_id}"),
         ("GET", "/explain/{user_id}/{song_id}"),
+        ("GET", "/why-not/{user_id}/{song_id}"),
         ("POST", "/feedback"),
         ("GET", "/health"),
         ("GET", "/info"),
@@ -407,6 +438,7 @@ def test_openapi_shows_every_route(client):
         "/recommend?song_ids=song-0001&song_ids=song-0002",
         "/similar/song-0001",
         "/explain/listener-005/song-0001",
+        "/why-not/listener-005/song-0001",
     ],
 )
 def test_an_answer_that_has_not_changed_is_304(client, path):

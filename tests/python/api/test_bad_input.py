@@ -55,6 +55,7 @@ def test_an_unknown_listener_is_404_and_no_other_one_is_named(server, client):
             client.get("/recommend", params={"user_id": name}),
             client.post("/recommend", json={"user_id": name}),
             client.get(f"/explain/{quote(name, safe='')}/song-0001"),
+            client.get(f"/why-not/{quote(name, safe='')}/song-0001"),
         ):
             text = refused(answer, 404).replace(json.dumps(name)[1:-1], "")
             assert "nearest" not in answer.json()
@@ -66,6 +67,7 @@ def test_an_unknown_song_is_404_with_the_nearest(client):
     refused(answer, 404, "song-00017")
     assert "song-0001" in [near["song_id"] for near in answer.json()["nearest"]]
     refused(client.get("/explain/listener-005/nosuch"), 404, "nosuch")
+    refused(client.get("/why-not/listener-005/nosuch"), 404, "nosuch")
 
 
 HOSTILE = [

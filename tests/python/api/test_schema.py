@@ -58,6 +58,7 @@ OPERATIONS = [
     ("/recommend", "POST"),
     ("/similar/{song_id}", "GET"),
     ("/explain/{user_id}/{song_id}", "GET"),
+    ("/why-not/{user_id}/{song_id}", "GET"),
     ("/feedback", "POST"),
     ("/health", "GET"),
     ("/info", "GET"),

@@ -711,11 +711,12 @@ def test_what_was_just_heard_is_said_first(built, tmp_path):
     (first,), (second,) = listed
     service.tell([{"user_id": "u17", "song_id": first, "interaction_type": "play"}])
     with service.view() as view:
-        heard, *others = view.why_not("u17", first)
+        heard, *others = view.why_not("u17", first)["rules"]
         assert heard["rule"] == "heard"
         assert "since the release was built" in heard["detail"]
         assert others == []
-        assert [row["rule"] for row in view.why_not("u17", second)] == ["in_playlist"]
+        (rule,) = view.why_not("u17", second)["rules"]
+        assert rule["rule"] == "in_playlist"
         with pytest.raises(UnknownListener):
             view.why_not("nobody", first)
         with pytest.raises(UnknownSong):
@@ -738,7 +739,8 @@ def test_what_was_taken_down_is_not_named(built, asked, tmp_path):
     blocklist.block(path, [blocked], reason=None, now=datetime(2025, 1, 2))
     service = Service(built.current, landing=tmp_path)
     with service.view() as view:
-        again = {row["rule"]: row["detail"] for row in view.why_not(user, song_id)}
+        rules = view.why_not(user, song_id)["rules"]
+        again = {rule["rule"]: rule["detail"] for rule in rules}
         assert again == told | {"creator": "Better songs of its creator come first."}
         with pytest.raises(UnknownSong):
             view.why_not(user, blocked)
