@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Workspace
+from conftest import ROOT, Workspace, serving
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -80,11 +80,42 @@ def test_the_shell_commands_of_the_readme_run(reader_folder):
         for line in block.splitlines()
         if line.strip() and line != ACTIVATE
     ]
-    commands += inline_commands()
+    # the one that does not end by itself has a test of its own
+    commands += [name for name in inline_commands() if name != "sunorecsys serve"]
     assert len(commands) >= 15
     for command in commands:
         done = shell(reader_folder, command)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_python_of_the_readme_runs(sample_project, tmp_path):
+    (block,) = blocks("python")
+    workspace = sample_project.twin(tmp_path / "project")
+    done = workspace.run(sys.executable, "-c", block)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_requests_of_the_readme_are_answered(sample_project, tmp_path):
+    (block,) = blocks("sh")
+    commands = re.findall(r"^curl .*(?:\n  .*)*", block, re.MULTILINE)
+    assert len(commands) == 8
+    workspace = sample_project.twin(tmp_path / "project")
+    with serving(workspace) as server:
+        for command in commands:
+            here = command.replace("localhost:8000", f"127.0.0.1:{server.port}")
+            done = shell(workspace, here.replace("curl", "curl -sSf", 1))
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+            if "/metrics" in command:
+                assert "sunorecsys_requests_total" in done.stdout
+            else:
+                assert json.loads(done.stdout), command
+        # the last word on song-0001 was a dislike
+        listed = server.client.get("/recommend?song_ids=song-0002").json()
+        assert listed["count"] == 30
+        (heard, *_) = server.client.get("/why-not/listener-005/song-0001").json()[
+            "rules"
+        ]
+        assert "since the release was built" in heard["detail"]
 
 
 def test_the_sql_of_the_readme_runs(sample_project):
