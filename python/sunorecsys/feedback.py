@@ -202,6 +202,13 @@ def compact(folder: Path) -> int:
         return len(over)
 
 
+def count(path: Path) -> tuple[int, int]:
+    """Return how many events a file of a day holds, and how many damaged lines."""
+    content = path.read_bytes()
+    events = sum(1 for _ in _events(content))
+    return events, content.count(b"\n") - events
+
+
 def _line(event: Event, received_at: datetime) -> bytes:
     return (
         json.dumps(

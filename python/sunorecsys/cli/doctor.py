@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import typer
 
-from sunorecsys import landing, reader, release
+from sunorecsys import blocklist, feedback, landing, reader, release
 from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import SunorecsysError
@@ -42,6 +42,8 @@ def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
     findings = [
         *_installed(),
         *_landed(project.landing),
+        *_feedback(project.feedback),
+        *_blocked(project.blocked),
         *_leftovers(project.landing),
         *_warehouse(project.warehouse),
         *_releases(project),
@@ -106,13 +108,61 @@ def _landed(folder: Path) -> Iterator[Finding]:
             yield Finding(f"landing {kind}", "ok", f"{rows:,} rows, {len(files)} files")
 
 
+def _feedback(folder: Path) -> Iterator[Finding]:
+    events, lines, broken = 0, 0, []
+    for path in sorted(folder.glob("*.jsonl")) + sorted(folder.glob("*.parquet")):
+        try:
+            if path.suffix == ".parquet":
+                events += _rows(path)
+            else:
+                whole, damaged = feedback.count(path)
+                events, lines = events + whole, lines + damaged
+        except (duckdb.Error, OSError):
+            broken.append(path.name)
+    what = "landing feedback"
+    if broken:
+        yield Finding(
+            what,
+            "broken",
+            f"unreadable: {', '.join(broken)}",
+            "restore the file from a backup, or delete it: its events are lost then",
+        )
+    elif lines:
+        yield Finding(
+            what,
+            "warning",
+            f"{events:,} events; {lines:,} damaged lines are passed over",
+            f"restore {folder} from a backup, if the events are missed",
+        )
+    else:
+        yield Finding(what, "ok", f"{events:,} events")
+
+
+def _blocked(path: Path) -> Iterator[Finding]:
+    try:
+        songs = blocklist.read(path)
+    except SunorecsysError as error:
+        yield Finding(
+            "taken down",
+            "broken",
+            f"nothing is answered: {error}",
+            f"restore {path}, or delete it and block the songs again",
+        )
+    else:
+        yield Finding("taken down", "ok", f"{len(songs):,} songs")
+
+
 def _leftovers(folder: Path) -> Iterator[Finding]:
-    for file in sorted(folder.glob("*/.*.parquet-*")):
+    for path in landing.half_written(folder):
+        if landing.is_being_written(path):
+            detail, cure = "is being written", ""
+        else:
+            detail, cure = "what a killed process left", f"delete {path}"
         yield Finding(
             "half-written file",
             "warning",
-            f"{file.parent.name}/{file.name}: an ingest is running or was killed",
-            f"if none is running, delete {file}",
+            f"{path.relative_to(folder)}: {detail}",
+            cure,
         )
 
 

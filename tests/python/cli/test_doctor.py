@@ -3,9 +3,13 @@
 import json
 import os
 import shutil
+from datetime import datetime
 
 import duckdb
 import pytest
+
+from sunorecsys.feedback import Journal, checked
+from sunorecsys.landing import replacing
 
 
 @pytest.fixture
@@ -177,6 +181,46 @@ def test_a_damaged_landing_file_and_warehouse_are_broken(copied):
     found = findings(copied, code=1)
     assert "cut.parquet" in found["landing songs"]["detail"]
     assert found["warehouse"]["status"] == "broken"
+
+
+def test_damaged_feedback_and_blocklists_are_told_with_the_cure(copied):
+    folder = copied.root / "landing" / "feedback"
+    folder.mkdir(parents=True)
+    told = findings(copied)
+    assert told["landing feedback"]["detail"] == "0 events"
+    assert told["taken down"]["detail"] == "0 songs"
+    event = {"user_id": "listener-005", "song_id": "song-0001"}
+    Journal(folder).append(
+        checked([event, event], types={"play": 1.0}, now=datetime(2025, 12, 1))
+    )
+    (day,) = folder.glob("*.jsonl")
+    with day.open("ab") as file:
+        file.write(b"{damaged}\nhalf a li")
+    told = findings(copied)["landing feedback"]
+    assert told["status"] == "warning"
+    assert told["detail"] == "2 events; 1 damaged lines are passed over"
+    (folder / "2025-01-01.parquet").write_bytes(b"PAR1")
+    blocked = copied.root / "landing" / "blocked" / "songs.parquet"
+    blocked.parent.mkdir()
+    blocked.write_bytes(b"PAR1")
+    told = findings(copied, code=1)
+    assert told["landing feedback"]["status"] == "broken"
+    assert "2025-01-01.parquet" in told["landing feedback"]["detail"]
+    assert told["taken down"]["status"] == "broken"
+    assert str(blocked) in told["taken down"]["cure"]
+
+
+def test_a_file_that_is_being_written_is_told_from_what_was_left(copied):
+    target = copied.root / "landing" / "songs" / "a.parquet"
+    with replacing(target) as aside:
+        told = findings(copied)["half-written file"]
+        assert told["detail"] == f"songs/{aside.name}: is being written"
+        left = aside.with_name(".b.parquet-1234")
+        left.write_bytes(b"half")
+        aside.write_bytes(b"")
+    told = findings(copied, code=1)["half-written file"]
+    assert told["detail"] == f"songs/{left.name}: what a killed process left"
+    assert told["cure"] == f"delete {left}"
 
 
 def test_newly_ingested_songs_make_the_release_old(copied):
