@@ -54,7 +54,8 @@ def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
     else:
         table = output.table(f"{project.root}")
         for column in ("", "what", "finding", "cure"):
-            table.add_column(column)
+            # a path of a cure is there to be copied
+            table.add_column(column, overflow="fold")
         signs = {"ok": "✓", "warning": "!", "broken": "✗"}
         for finding in findings:
             table.add_row(
