@@ -43,12 +43,12 @@ def test_releases_are_listed_the_newest_first_and_broken_ones_with_the_reason(de
     second, first, third = publish(desk, 1, 0, 2)
     path = desk.folder / f"{second}.duckdb"
     damage(path, "drop macro table recommend_from")
-    (desk.folder / "2025-11-24-cut.duckdb").write_bytes(b"half")
+    (desk.folder / "2025-11-24-half.duckdb").write_bytes(b"half")
     listed = manage.list_releases(desk.folder)
     assert [one.release_id for one in listed] == [
         third,
         first,
-        "2025-11-24-cut",
+        "2025-11-24-half",
         second,
     ]
     assert [one.serves for one in listed] == [True, False, False, False]
