@@ -138,7 +138,9 @@ def holds_lock(workspace, process):
 
 
 FIRST_AND_SECOND = [
-    pytest.param((*DBT, "build"), (*DBT, "build"), id="dbt, dbt"),
+    pytest.param(
+        (*DBT, "build"), (*DBT, "build"), id="dbt, dbt", marks=pytest.mark.large
+    ),
     pytest.param((*SUNORECSYS, "build"), (*DBT, "build"), id="ours, dbt"),
     pytest.param(
         (*SUNORECSYS, "build"),
