@@ -1,4 +1,4 @@
-{#- what a killed writer left of a line is a row of nulls -#}
+{#- a damaged line is a row in which something is null -#}
 {%- set files = {
     'parquet': "read_parquet('landing/feedback/*.parquet')",
     'jsonl': "read_json(
@@ -49,5 +49,12 @@ feedback as (
 -- a retry may have been received twice
 select *
 from feedback
-where event_id is not null
+where
+    received_at is not null
+    and event_id is not null
+    and user_id is not null
+    and song_id is not null
+    and interaction_type is not null
+    and occurred_at is not null
+    and weight is not null
 qualify row_number() over (partition by event_id order by received_at) = 1

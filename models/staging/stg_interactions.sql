@@ -6,9 +6,17 @@ interactions as (
 
 ),
 
+-- each event was told apart by its id, so that several of one moment add up
 feedback as (
 
-    select * from {{ ref('stg_feedback') }}
+    select
+        user_id,
+        song_id,
+        interaction_type,
+        occurred_at,
+        sum(cast(weight as decimal(18, 3))) as weight
+    from {{ ref('stg_feedback') }}
+    group by all
 
 ),
 
@@ -27,7 +35,7 @@ all_interactions as (
         song_id,
         interaction_type,
         occurred_at,
-        weight
+        cast(weight as double) as weight
     from feedback
 
 ),

@@ -22,7 +22,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sunorecsys import audit, feedback, release
+from sunorecsys import audit, feedback, reader, release
 from sunorecsys.errors import SunorecsysError, UsageError
 from sunorecsys.landing import half_written, is_being_written, replacing, sync
 from sunorecsys.lock import build_lock, folder_lock
@@ -38,6 +38,7 @@ from sunorecsys.traces import (
     Wanted,
     attached,
     connected,
+    free_texts,
     is_refused,
     mentions,
     parquet_files,
@@ -111,12 +112,14 @@ def forget(
     """
     require_id(user_id)
     wanted = Wanted(user_id)
-    with build_lock(project.root):
+    with build_lock(project.root, "erasure"):
         try:
             _remove_leftovers(project)
             found = search(project, user_id, on_step=on_step)
             pending = _pending(project)
-            if not found.traces and user_id not in pending:
+            if user_id not in pending and not any(
+                _is_data(project, trace) for trace in found.traces
+            ):
                 _require_warehouse(project, wanted, found)
             pseudonym = pending.setdefault(user_id, f"removed-{secrets.token_hex(8)}")
             _write_pending(project, pending)
@@ -126,10 +129,11 @@ def forget(
             _write_pending(project, pending)
         except (OSError, duckdb.Error, pa.ArrowException) as error:
             raise SunorecsysError(
-                f"The erasure stopped half way: {str(error).splitlines()[0]} Every "
+                f"The erasure stopped half way: {reader.first_line(error)} Every "
                 "file is whole. Mend the cause, and run it again to do the rest."
             ) from error
         proof = search(project, user_id, on_step=on_step)
+        _require_no_ingest(project)
     return Erased(removed, proof, _is_in_sample(project, wanted))
 
 
@@ -187,13 +191,19 @@ def _write_pending(project: Project, pending: Mapping[str, str]) -> None:
     sync(path.parent)
 
 
-def _remove_leftovers(project: Project) -> None:
-    """Remove what killed processes have left, which may hold anybody."""
+def _require_no_ingest(project: Project) -> None:
+    """Raise if a file is being written: it may hold anybody."""
     for path in half_written(project.landing):
         if is_being_written(path):
             raise SunorecsysError(
                 f"{path} is being written. Wait for the ingest to end, then try again."
             )
+
+
+def _remove_leftovers(project: Project) -> None:
+    """Remove what killed processes have left, which may hold anybody."""
+    _require_no_ingest(project)
+    for path in half_written(project.landing):
         path.unlink(missing_ok=True)
     # none of a running build: the caller holds its lock
     for path in release.half_written(project.releases):
@@ -226,11 +236,10 @@ def _erase(
         removed["warehouse_files"] += 1
         path.unlink(missing_ok=True)
     shutil.rmtree(_spilled(project), ignore_errors=True)
-    in_text = {trace.path for trace in found.traces if not trace.place}
-    for path in sorted(in_text):
-        if any(path.is_relative_to(folder) for folder in work_folders(project)):
-            removed["work_files"] += 1
-            path.unlink(missing_ok=True)
+    written = {trace.path for trace in found.traces if not _is_data(project, trace)}
+    for path in sorted(written):
+        removed["work_files"] += 1
+        path.unlink(missing_ok=True)
     return dict(removed)
 
 
@@ -277,21 +286,30 @@ def _erase_landing(
             if kind == "feedback":
                 continue
             # these may hold a part of an id, or a playlist without its owner
-            if path in with_traces or kind in ("rejects", "playlists"):
+            if path in with_traces or kind in ("rejects", "playlists", "blocked"):
                 removed[kind] += _erase_parquet(connection, path, parameters)
         if project.feedback.is_dir():
             with feedback.exclusive(project.feedback):
                 # listed anew: a day may have become Parquet meanwhile
                 for path in sorted(project.feedback.glob("*.parquet")):
-                    removed["feedback"] += _erase_parquet(connection, path, parameters)
+                    if path not in found.unreadable:
+                        removed["feedback"] += _erase_parquet(
+                            connection, path, parameters
+                        )
                 for path in sorted(project.feedback.glob("*.jsonl")):
                     removed["feedback"] += _erase_lines(path, wanted)
+    removed["reasons"] += audit.withdraw_reasons(project.landing, wanted.in_bytes)
     return +removed
 
 
 def _is_erasable(trace: Trace) -> bool:
-    return trace.column in IDENTITIES or (
-        is_refused(trace.path) and trace.column in FREE_TEXTS
+    return trace.column in IDENTITIES or trace.column in free_texts(trace.path)
+
+
+def _is_data(project: Project, trace: Trace) -> bool:
+    """Whether this is in the data, not a word in what dbt has written."""
+    return not any(
+        trace.path.is_relative_to(folder) for folder in work_folders(project)
     )
 
 
@@ -318,7 +336,11 @@ def _playlists(
 
 
 def _change(
-    columns: Iterable[str], parameters: dict[str, Any], *, refused: bool = False
+    columns: Iterable[str],
+    parameters: dict[str, Any],
+    *,
+    refused: bool = False,
+    blocked: bool = False,
 ) -> _Change | None:
     """Return what becomes of a table with these columns; None: nothing."""
     names = set(columns)
@@ -352,6 +374,12 @@ def _change(
     if "creator_name" in names:
         replaced["creator_name"] = (
             f"case when not ({' or '.join(is_theirs)}) then creator_name end"
+        )
+    if blocked:
+        # the song stays down, and why is not said any more
+        replaced["reason"] = (
+            "case when not coalesce(regexp_matches(reason, $pattern), false) "
+            "then reason end"
         )
     if not goes and not replaced:
         return None
@@ -390,7 +418,12 @@ def _erase_parquet(
     touched = 0
     with pq.ParquetFile(path) as source:
         schema = source.schema_arrow
-        change = _change(schema.names, parameters, refused=is_refused(path))
+        change = _change(
+            schema.names,
+            parameters,
+            refused=is_refused(path),
+            blocked=path.parent.name == "blocked",
+        )
         if change is None:
             return 0
         query = f"select {change.selected} from batch where not ({change.goes})"  # noqa: S608
@@ -411,7 +444,6 @@ def _erase_parquet(
             return 0
         finally:
             connection.unregister("batch")
-    sync(path.parent)
     return touched
 
 
@@ -441,7 +473,6 @@ def _erase_lines(path: Path, wanted: Wanted) -> int:
             os.utime(aside, ns=(times.st_atime_ns, times.st_mtime_ns))
     except _NothingToErase:
         return 0
-    sync(path.parent)
     return gone
 
 

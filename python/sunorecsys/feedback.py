@@ -28,8 +28,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sunorecsys.errors import InvalidEvent, NotStored
-from sunorecsys.landing import replacing
+from sunorecsys.errors import InvalidEvent, NotStored, SunorecsysError
+from sunorecsys.landing import replacing, sync
 
 SCHEMA = pa.schema(
     [
@@ -48,6 +48,8 @@ _MOST_WEIGHT = 1e9
 # clocks of phones and servers differ
 _AHEAD = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1)
+# days in a row that may become Parquet while they are looked for
+_PATIENCE = 100
 _TICK = timedelta(microseconds=1)
 
 
@@ -182,24 +184,22 @@ def exclusive(folder: Path) -> Iterator[None]:
 def compact(folder: Path) -> int:
     """Turn the days that are over into Parquet, and return how many.
 
-    The newest day stays as it is: it may not be over. A process killed in between
-    leaves both files of a day; readers know an event by its id.
+    The newest day stays as it is: it may not be over, and only it is written to, so
+    that nobody waits for this. The caller holds the build's lock, so that nobody
+    erases meanwhile. A process killed in between leaves both files of a day; readers
+    know an event by its id.
     """
-    if not folder.is_dir():
-        return 0
-    with exclusive(folder):
-        over = sorted(folder.glob("*.jsonl"))[:-1]
-        for path in over:
-            events = list(_events(path.read_bytes()))
-            with replacing(path.with_suffix(".parquet")) as aside:
-                rows = [
-                    {name: getattr(event, name) for name in SCHEMA.names}
-                    for event in events
-                ]
-                table = pa.Table.from_pylist(rows, schema=SCHEMA)
-                pq.write_table(table, aside, compression="zstd")
-            path.unlink()
-        return len(over)
+    over = sorted(folder.glob("*.jsonl"))[:-1]
+    for path in over:
+        events = _events(path.read_bytes())
+        rows = [
+            {name: getattr(event, name) for name in SCHEMA.names} for event in events
+        ]
+        with replacing(path.with_suffix(".parquet")) as aside:
+            table = pa.Table.from_pylist(rows, schema=SCHEMA)
+            pq.write_table(table, aside, compression="zstd")
+        path.unlink()
+    return len(over)
 
 
 def count(path: Path) -> tuple[int, int]:
@@ -316,6 +316,9 @@ class Journal:
         """Read what has come since the last call, and return at once if nothing has.
 
         If another thread reads or writes at this moment, that is enough.
+
+        Raises:
+            SunorecsysError: a file cannot be read.
         """
         if self._is_current() or not self._lock.acquire(blocking=False):
             return
@@ -367,11 +370,14 @@ class Journal:
                     )
                 if fresh:
                     self._append(fresh.values())
-        except OSError as error:
+        except (OSError, SunorecsysError) as error:
+            reason = str(error)
+            if isinstance(error, OSError) and error.strerror:
+                reason = f"{error.strerror}."
             for ticket in tickets:
                 ticket.error = NotStored(
-                    f"The feedback could not be stored: {error.strerror or error}. "
-                    "Nothing was kept of it; mend the disk and send it again."
+                    f"The feedback could not be stored: {reason} "
+                    "Nothing was kept of it; mend that and send it again."
                 )
             return
         for ticket, receipt in zip(tickets, receipts, strict=True):
@@ -382,7 +388,10 @@ class Journal:
         moment = max(now, self._known.received_at + _TICK)
         path = self._folder / f"{moment:%Y-%m-%d}.jsonl"
         is_new = not path.exists()
-        rest = memoryview(b"".join(_line(event, moment) for event in events))
+        # each has its own moment: a build that reads while this is written knows by the
+        # last one where it stopped
+        lines = (_line(event, moment + i * _TICK) for i, event in enumerate(events))
+        rest = memoryview(b"".join(lines))
         # without a buffer, so that nothing is written again after an error
         with path.open("ab+", buffering=0) as file:
             start = _whole_lines(file)
@@ -390,18 +399,16 @@ class Journal:
                 while rest:
                     rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
+                if is_new:
+                    # the name of the file, too, must survive
+                    sync(self._folder)
             except OSError:
                 with contextlib.suppress(OSError):
                     file.truncate(start)
                 raise
-        if is_new:
-            # the name of the file, too, must survive
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        self._catch_up()
+        # it is stored, whatever is wrong with reading; the next reader says so
+        with contextlib.suppress(OSError, SunorecsysError):
+            self._catch_up()
 
     def _is_current(self) -> bool:
         """Whether nothing has changed on disk; two looks at it."""
@@ -418,7 +425,26 @@ class Journal:
             return known.folder_changed_at == -1
 
     def _catch_up(self) -> None:
-        """Read on where the last call stopped, or from the start if files changed."""
+        """Read on where the last call stopped, or from the start if files changed.
+
+        Raises:
+            SunorecsysError: a file cannot be read.
+        """
+        try:
+            for _ in range(_PATIENCE):
+                # a day may become Parquet between looking and reading
+                with contextlib.suppress(FileNotFoundError):
+                    self._read_all()
+                    return
+            self._read_all()
+        except (OSError, pa.ArrowException) as error:
+            raise SunorecsysError(
+                f"The feedback in {self._folder} cannot be read: "
+                f"{(str(error).splitlines() or [type(error).__name__])[0]} "
+                '"sunorecsys doctor" names the file and the cure.'
+            ) from error
+
+    def _read_all(self) -> None:
         try:
             changed_at = self._folder.stat().st_mtime_ns
         except (FileNotFoundError, NotADirectoryError):
@@ -498,11 +524,11 @@ def taste(events: Sequence[Event], weights: Mapping[str, float]) -> float:
     )
 
 
-def is_disliked(events: Sequence[Event]) -> bool:
-    """Whether the last word of events with one song is a dislike."""
+def is_disliked(events: Sequence[Event]) -> bool | None:
+    """Whether the last word of events with one song is a dislike; None: no word."""
     words = sorted(
         (event.occurred_at, event.interaction_type == "dislike")
         for event in events
         if event.interaction_type in ("like", "save", "share", "dislike")
     )
-    return bool(words) and words[-1][1]
+    return words[-1][1] if words else None

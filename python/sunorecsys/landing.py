@@ -109,6 +109,7 @@ def replacing(target: Path) -> Iterator[Path]:
         sync(aside)
         aside.chmod(0o644)
         aside.replace(target)
+        sync(target.parent)
     finally:
         aside.unlink(missing_ok=True)
         os.close(handle)

@@ -23,14 +23,18 @@ _held: dict[Path, tuple[int, int]] = {}
 
 
 @contextmanager
-def build_lock(project_root: Path) -> Iterator[None]:
+def build_lock(project_root: Path, what: str = "build") -> Iterator[None]:
     """Hold the right to build a project; within a process it can be held repeatedly.
+
+    Args:
+        project_root: the project.
+        what: one word that others are told: who holds it does this.
 
     Raises:
         SunorecsysError: another process builds, or the lock cannot be written.
     """
     folder = (project_root / "releases").resolve()
-    _take(folder)
+    _take(folder, what)
     try:
         yield
     finally:
@@ -46,14 +50,15 @@ def keep_build_lock(project_root: Path) -> None:
     folder = (project_root / "releases").resolve()
     with _guard:
         if folder not in _held:
-            _take(folder)
+            _take(folder, "build")
 
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Wait for the right to choose which release of a folder serves, and hold it.
+    """Wait for the right to change what a folder has one of, and hold it.
 
-    The folder itself carries the lock, so nothing is written.
+    In the folder of releases it is which one serves, in landing it is the audit. The
+    folder itself carries the lock, so nothing is written.
 
     Raises:
         OSError: there is no such folder.
@@ -66,11 +71,11 @@ def folder_lock(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def _take(folder: Path) -> None:
+def _take(folder: Path, what: str) -> None:
     with _guard:
         opened, times = _held.get(folder, (-1, 0))
         if not times:
-            opened = _open_locked(folder)
+            opened = _open_locked(folder, what)
         _held[folder] = opened, times + 1
 
 
@@ -86,7 +91,7 @@ def _give_back(folder: Path) -> None:
         os.close(opened)
 
 
-def _open_locked(folder: Path) -> int:
+def _open_locked(folder: Path, what: str) -> int:
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,9 +106,11 @@ def _open_locked(folder: Path) -> int:
     except BlockingIOError as error:
         holder = os.pread(opened, 100, 0).decode("ascii", "replace").split()
         os.close(opened)
-        who = f" (process {holder[0]}, since {holder[1]})" if len(holder) == 2 else ""
+        who, doing = "", "build"
+        if len(holder) == 3:
+            who, doing = f" (process {holder[0]}, since {holder[1]})", holder[2]
         raise SunorecsysError(
-            f"Another build is running{who}. Wait for it to finish, then try again."
+            f"Another {doing} is running{who}. Wait for it to finish, then try again."
         ) from error
     except OSError as error:
         os.close(opened)
@@ -111,13 +118,13 @@ def _open_locked(folder: Path) -> int:
             f"No build can start, because {path} cannot be locked: {error.strerror}. "
             "Keep the project on a disk that has file locks."
         ) from error
-    _write_holder(opened)
+    _write_holder(opened, what)
     return opened
 
 
-def _write_holder(opened: int) -> None:
+def _write_holder(opened: int, what: str) -> None:
     # only for the message that others get, so a full disk does not matter
     with suppress(OSError):
         os.ftruncate(opened, 0)
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        os.pwrite(opened, f"{os.getpid()} {now}\n".encode(), 0)
+        os.pwrite(opened, f"{os.getpid()} {now} {what}\n".encode(), 0)

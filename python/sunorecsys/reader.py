@@ -6,6 +6,7 @@ any SQL can run on it.
 
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,12 @@ def why_not(release: duckdb.DuckDBPyConnection, user_id: str, song_id: str) -> R
     return query(release, "from why_not($1, $2)", [user_id, song_id])
 
 
+def recommendations(rows: Rows, unknown: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a list as one document, with the seed songs that were left out."""
+    body: dict[str, Any] = {"recommendations": rows, "count": len(rows)}
+    return body | ({"unknown_song_ids": list(unknown)} if unknown else {})
+
+
 def known_songs(
     release: duckdb.DuckDBPyConnection, song_ids: Sequence[str]
 ) -> set[str]:
@@ -287,23 +294,45 @@ def has_heard(
     return bool(rows)
 
 
-def weights_heard(
+@dataclass(frozen=True)
+class Heard:
+    """What the release knows of a listener and a song."""
+
+    weight: float
+    is_disliked: bool
+    # they made it, so that hearing it says nothing of their taste
+    is_own_song: bool
+
+
+UNHEARD = Heard(0, False, False)
+
+
+def heard_before(
     release: duckdb.DuckDBPyConnection, user_id: str, song_ids: Sequence[str]
-) -> dict[str, float]:
-    """Return by song what it weighs for a listener; a disliked song has no weight."""
+) -> dict[str, Heard]:
+    """Return what a release knows of a listener and some songs, by song id."""
     rows = query(
         release,
         """
-        select user_songs.song_id, user_songs.weight
-        from listeners
-        inner join user_songs on listeners.user_index = user_songs.user_index
-        inner join unnest($2::varchar[]) as asked(song_id)
-            on user_songs.song_id = asked.song_id
-        where listeners.user_id = $1 and not user_songs.is_disliked
+        with heard as (
+            select user_songs.song_index, user_songs.weight, user_songs.is_disliked
+            from listeners
+            inner join user_songs on listeners.user_index = user_songs.user_index
+            where listeners.user_id = $1
+        )
+
+        select
+            songs.song_id,
+            coalesce(heard.weight, 0) as weight,
+            coalesce(heard.is_disliked, false) as is_disliked,
+            songs.creator_id is not distinct from $1 as is_own_song
+        from unnest($2::varchar[]) as asked(song_id)
+        inner join songs on asked.song_id = songs.song_id
+        left join heard on songs.song_index = heard.song_index
         """,
         [user_id, list(song_ids)],
     )
-    return {row["song_id"]: row["weight"] for row in rows}
+    return {row.pop("song_id"): Heard(**row) for row in rows}
 
 
 def unknown_listener(user_id: str) -> UnknownListener:

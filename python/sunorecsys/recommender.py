@@ -18,6 +18,42 @@ Format = Literal["dicts", "arrow", "pandas"]
 
 MOST_SONGS = 100
 
+# the columns of answers, also where there are no rows
+_RECOMMENDED = pa.schema(
+    [
+        ("rank", pa.int64()),
+        ("song_id", pa.string()),
+        ("title", pa.string()),
+        ("creator_name", pa.string()),
+        ("genre", pa.string()),
+        ("score", pa.float64()),
+        (
+            "channel_scores",
+            pa.struct([(name, pa.float64()) for name in reader.CHANNELS]),
+        ),
+        ("primary_channel", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+_SIMILAR = pa.schema(
+    [
+        ("similarity_rank", pa.int64()),
+        ("song_id", pa.string()),
+        ("title", pa.string()),
+        ("creator_name", pa.string()),
+        ("genre", pa.string()),
+        ("similarity", pa.float64()),
+    ]
+)
+_CONTRIBUTIONS = pa.schema(
+    [
+        ("channel", pa.string()),
+        ("seed_song_id", pa.string()),
+        ("seed_title", pa.string()),
+        ("contribution", pa.float64()),
+    ]
+)
+
 
 class HybridRecommender:
     """Reads the current release of a project, and what has happened since.
@@ -149,7 +185,7 @@ class HybridRecommender:
                         f"{' …' if len(unknown) > 10 else ''}",
                         stacklevel=2,
                     )
-        return _formatted(rows, format)
+        return _formatted(rows, _RECOMMENDED, format)
 
     def get_similar_songs(
         self,
@@ -181,7 +217,8 @@ class HybridRecommender:
                 f"channel is {channel!r}; use {', '.join(reader.SIMILAR_CHANNELS)}."
             )
         with self._service.view() as view:
-            return _formatted(view.similar(_id("song_id", song_id), n, channel), format)
+            rows = view.similar(_id("song_id", song_id), n, channel)
+        return _formatted(rows, _SIMILAR, format)
 
     def explain(self, user_id: str, song_id: str, *, format: Format = "dicts") -> Any:
         """Return where the score of a song comes from, for any song.
@@ -196,7 +233,7 @@ class HybridRecommender:
         """
         with self._service.view() as view:
             rows = view.explain(_id("user_id", user_id), _id("song_id", song_id))
-            return _formatted(rows, format)
+        return _formatted(rows, _CONTRIBUTIONS, format)
 
     def why_not(self, user_id: str, song_id: str) -> dict[str, Any]:
         """Return what keeps a song out of the playlist of a listener.
@@ -260,11 +297,11 @@ def _ids(name: str, values: Iterable[str]) -> list[str]:
     return [_id(name, value) for value in values]
 
 
-def _formatted(rows: reader.Rows, format: Format) -> Any:
+def _formatted(rows: reader.Rows, columns: pa.Schema, format: Format) -> Any:
     if format == "dicts":
         return rows
     if format == "arrow":
-        return pa.Table.from_pylist(rows)
+        return pa.Table.from_pylist(rows, schema=columns)
     if format == "pandas":
         try:
             import pandas
@@ -273,5 +310,5 @@ def _formatted(rows: reader.Rows, format: Format) -> Any:
                 'pandas is not installed. Run "pip install pandas", or use '
                 'format="arrow".'
             ) from error
-        return pandas.DataFrame(rows)
+        return pandas.DataFrame(rows, columns=columns.names)
     raise UsageError(f"format is {format!r}; use dicts, arrow or pandas.")

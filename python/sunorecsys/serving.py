@@ -326,10 +326,6 @@ class View:
             parts.append(f"f{len(events)}-{events[-1].received_at:%Y%m%d%H%M%S%f}")
         return ".".join(parts)
 
-    def is_fresh(self, user_id: str) -> bool:
-        """Whether the listener has done something that the release does not know."""
-        return bool(self._events(user_id))
-
     def info(self) -> dict[str, Any]:
         """Return what the release says of itself: build_info and build_settings."""
         return self._opened.info | {"settings": self._opened.settings}
@@ -433,15 +429,14 @@ class View:
         since = self._since(user_id)
         if since is not None and song_id in since.newest:
             event = since.newest[song_id]
+            is_disliked = event.interaction_type == "dislike"
             heard = {
-                "rule": "heard",
-                "detail": "The listener knows it since the release was built, from "
-                f"{event.occurred_at:%Y-%m-%d %H:%M}.",
+                "rule": "disliked" if is_disliked else "heard",
+                "detail": f"The listener {'disliked' if is_disliked else 'heard'} it "
+                f"since the release was built, {event.occurred_at:%Y-%m-%d %H:%M}.",
             }
-            others = (
-                one for one in rules if one["rule"] not in ("in_playlist", "rank")
-            )
-            rules = [heard, *others]
+            said = ("in_playlist", "rank", "heard", "disliked")
+            rules = [heard, *(one for one in rules if one["rule"] not in said)]
         score = {name: rows[0][name] for name in _SCORE}
         return {"user_id": user_id, "song_id": song_id, **score, "rules": rules}
 
@@ -486,21 +481,23 @@ class View:
             key=lambda item: (item[1][-1].occurred_at, item[0]),
             reverse=True,
         )
-        tastes = {
-            song_id: feedback.taste(its_events, self._opened.weights)
-            for song_id, its_events in newest_first
-        }
-        # a song that was loved for long survives one skip
-        doubtful = [song_id for song_id, weight in tastes.items() if weight <= 0]
-        before = reader.weights_heard(self.sql(), user_id, doubtful) if doubtful else {}
+        before = reader.heard_before(self.sql(), user_id, list(by_song))
         played, refused = [], []
         for song_id, its_events in newest_first:
-            weight = tastes[song_id]
-            is_seed = weight + max(before.get(song_id, 0.0), 0.0) > 0
-            if is_seed and not feedback.is_disliked(its_events):
-                played.append({"song_id": song_id, "weight": weight})
-            else:
+            known = before.get(song_id, reader.UNHEARD)
+            weight = feedback.taste(its_events, self._opened.weights)
+            is_disliked = feedback.is_disliked(its_events)
+            if is_disliked is None:
+                is_disliked = known.is_disliked
+            is_seed = weight + known.weight > 0 and not is_disliked
+            if not is_seed or known.is_own_song:
                 refused.append(song_id)
+                continue
+            # the macros add what the release counts, which is nothing for a song that
+            # was disliked or weighs less than 0
+            if known.is_disliked or known.weight < 0:
+                weight += known.weight
+            played.append({"song_id": song_id, "weight": weight})
         newest = {song_id: its_events[-1] for song_id, its_events in newest_first}
         return _Since(played, refused, newest)
 

@@ -8,14 +8,14 @@ import contextlib
 import json
 import mmap
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from sunorecsys import release
+from sunorecsys import audit, release
 from sunorecsys.project import Project
 
 # Called with what is looked at, how many are done, and how many there are.
@@ -29,6 +29,9 @@ PENDING = ".forgetting.json"
 IDENTITIES = ("user_id", "owner_id", "owner_handle", "creator_id", "creator_name")
 # columns of refused rows: their text may hold an id anywhere
 FREE_TEXTS = ("content", "reason", "file")
+
+# tables that say how a release was made
+_OF_THE_BUILD = ('"main"."build_info"', '"main"."build_settings"')
 
 _MEMORY = "1GB"
 
@@ -165,12 +168,17 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _conditions(columns: Mapping[str, str], refused: bool) -> dict[str, str]:
-    """Return by column the SQL that says whether a row holds the id there."""
+def _conditions(
+    columns: Mapping[str, str], texts: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return by column the SQL that says whether a row holds the id there.
+
+    In columns of texts it may stand anywhere, elsewhere it is the whole value.
+    """
     found = {}
     for name, kind in columns.items():
         column = quoted_name(name)
-        if refused and name in FREE_TEXTS:
+        if name in texts:
             found[name] = f"regexp_matches({column}, $pattern)"
         elif name in IDENTITIES or kind == "VARCHAR" or kind.startswith("ENUM"):
             found[name] = f"cast({column} as varchar) = $id"
@@ -204,7 +212,7 @@ def _search_parquet(
     relation = _parquet(path)
     shape = connection.sql(f"from {relation}")
     columns = dict(zip(shape.columns, map(str, shape.types), strict=True))
-    conditions = _conditions(columns, is_refused(path))
+    conditions = _conditions(columns, free_texts(path))
     parameters = wanted.parameters(" ".join(conditions.values()))
     rows, counts = _count(connection, relation, conditions, parameters)
     found.tables += 1
@@ -220,6 +228,13 @@ def _parquet(path: Path) -> str:
     return f"read_parquet({release.quoted(literal)}, hive_partitioning = false)"
 
 
+def free_texts(path: Path) -> tuple[str, ...]:
+    """Return the columns of a file whose texts may hold an id anywhere."""
+    if is_refused(path):
+        return FREE_TEXTS
+    return ("reason",) if path.parent.name == "blocked" else ()
+
+
 def is_refused(path: Path) -> bool:
     """Whether a file holds rows that ingest refused."""
     return path.parent.name == "rejects"
@@ -231,7 +246,10 @@ def search_database(
     """Search every table of a database file, and add to what was found."""
     with attached(connection, path, "searched"):
         for table, columns in tables_of(connection, "searched").items():
-            conditions = _conditions(columns, refused=False)
+            # versions and counts: numbers that are nobody
+            if table in _OF_THE_BUILD:
+                continue
+            conditions = _conditions(columns)
             parameters = wanted.parameters(" ".join(conditions.values()))
             relation = f"searched.{table}"
             rows, counts = _count(connection, relation, conditions, parameters)
@@ -285,7 +303,9 @@ def _search_text(path: Path, wanted: Wanted, found: Search) -> None:
             hits = 0
             for line in lines:
                 found.rows += 1
-                hits += mentions(line, wanted)
+                hits += mentions(line, wanted) or (
+                    path.name == audit.FILE and audit.has_reason(line, wanted.in_bytes)
+                )
     else:
         hits = int(_holds(path, wanted.in_bytes))
     if hits:

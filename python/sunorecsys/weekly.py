@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -38,6 +39,7 @@ class Week:
     songs: int | None = None
     feedback_events: int | None = None
     seconds: float | None = None
+    warnings: Sequence[str] = ()
 
 
 def due_day(today: date, day: str) -> date:
@@ -94,6 +96,7 @@ def run(
             songs=counts["songs"],
             feedback_events=_new_feedback(project, before, _read_until(project)),
             seconds=time.monotonic() - begun,
+            warnings=built.warnings,
         )
 
 
@@ -110,8 +113,12 @@ def _source(project: Project) -> str:
 def _release_of(project: Project, as_of: date) -> tuple[str, date] | None:
     """Return a kept release of this day or a newer one: what serves, else the newest.
 
-    A release that cannot be read is none.
+    One that was built before the day, as of it, misses what came until then. A release
+    that cannot be read is none.
     """
+    begin = datetime.combine(as_of, datetime.min.time())
+    # a day that is yet to come is only tried out
+    earliest = begin if as_of <= utc_today() else datetime.min
     source = _source(project)
     serving = project.current_release.resolve()
     found: list[tuple[bool, datetime, str]] = []
@@ -119,7 +126,7 @@ def _release_of(project: Project, as_of: date) -> tuple[str, date] | None:
         info = _info(path)
         if info is None or info["source"] != source:
             continue
-        if info["as_of"] >= datetime.combine(as_of, datetime.min.time()):
+        if info["as_of"] >= begin and info["built_at"] >= earliest:
             serves = path.resolve() == serving
             found.append((serves, info["as_of"], info["release_id"]))
     if not found:

@@ -25,6 +25,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 
+from sunorecsys import reader
 from sunorecsys.api import shapes
 from sunorecsys.api.cache import Cache
 from sunorecsys.api.middleware import Limit, Observe, log_to_stderr
@@ -103,7 +104,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         given = token.credentials if token else None
         if settings.may_write(given):
             return
-        if settings.write_hash is None or (given and settings.may_read(given)):
+        if settings.read_hash is not None and settings.may_read(given):
             raise HTTPException(403, "This token may read but not write.")
         raise _unauthorized()
 
@@ -149,8 +150,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
                 rows = view.recommend(user, question.n, excluded)
             else:
                 rows, unknown = view.recommend_from(seeds or [], question.n, excluded)
-            body: dict[str, Any] = {"recommendations": rows, "count": len(rows)}
-            return body | ({"unknown_song_ids": unknown} if unknown else {})
+            return reader.recommendations(rows, unknown)
 
         return answer(request, key, make, user)
 

@@ -67,6 +67,10 @@ class Limit:
         await self._app(scope, counted, send)
 
 
+# a stranger may call a method by any name, and each name would be a series for ever
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
 class Observe:
     """Gives a request its id, logs and measures it, and answers what went wrong.
 
@@ -118,7 +122,8 @@ class Observe:
         route = getattr(scope.get("route"), "path_format", None)
         route = route or getattr(scope.get("route"), "path", "unmatched")
         seconds = time.perf_counter() - started
-        self._requests.labels(scope["method"], route, str(status)).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
         line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

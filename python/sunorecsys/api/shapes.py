@@ -10,7 +10,7 @@ MOST_EVENTS = 1000
 
 Id = Annotated[
     str,
-    # no control characters, and at least one that shows
+    # no control characters
     Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
 ]
 Count = Annotated[int, Field(ge=1, le=100, strict=True)]

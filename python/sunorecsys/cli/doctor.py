@@ -18,6 +18,7 @@ from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import Project
 from sunorecsys.release import content, manage
+from sunorecsys.traces import PENDING
 
 _LEAST_FREE = 2_000_000_000
 
@@ -45,6 +46,7 @@ def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
         *_feedback(project.feedback),
         *_blocked(project.blocked),
         *_leftovers(project.landing),
+        *_unfinished(project.landing),
         *_warehouse(project.warehouse),
         *_releases(project),
         *_disk(project),
@@ -167,6 +169,16 @@ def _leftovers(folder: Path) -> Iterator[Finding]:
         )
 
 
+def _unfinished(folder: Path) -> Iterator[Finding]:
+    if (folder / PENDING).exists():
+        yield Finding(
+            "erasure",
+            "broken",
+            "one has begun and was not done to its end",
+            "run sunorecsys forget for that listener again",
+        )
+
+
 def _rows(file: Path) -> int:
     row = duckdb.execute(
         "select count(*) from read_parquet($1)", [str(file)]
@@ -222,7 +234,7 @@ def _damage(one: manage.Release, on_table: Callable[[], None]) -> str | None:
                 if differs:
                     differing.append(table)
     except (SunorecsysError, duckdb.Error) as error:
-        return f"damaged: {str(error).splitlines()[0]}"
+        return f"damaged: {reader.first_line(error)}"
     if not differing:
         return None
     return f"damaged: the content of {', '.join(differing)} is not what was published"

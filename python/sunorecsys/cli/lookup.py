@@ -1,5 +1,6 @@
 """``sunorecsys recommend``, ``similar``, ``explain`` and ``why-not``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,8 @@ def recommend(
             rows, unknown = view.recommend_from(seeds, n)
             for song in unknown:
                 output.notice(f"Unknown song left out: {song}")
-            _show(rows, f"From {len(seeds) - len(unknown)} seed songs", as_json)
+            title = f"From {len(seeds) - len(unknown)} seed songs"
+            _show(rows, title, as_json, unknown)
         elif users_file is not None:
             _recommend_all(view, _read_users(users_file), n, as_json)
 
@@ -75,9 +77,11 @@ def _recommend_all(view: View, users: list[str], n: int, as_json: bool) -> None:
         output.emit_json({"users": found, "count": len(found)})
 
 
-def _show(rows: reader.Rows, title: str, as_json: bool) -> None:
+def _show(
+    rows: reader.Rows, title: str, as_json: bool, unknown: Sequence[str] = ()
+) -> None:
     if as_json:
-        output.emit_json({"recommendations": rows, "count": len(rows)})
+        output.emit_json(reader.recommendations(rows, unknown))
         return
     output.show_recommendations(rows, title)
 

@@ -49,6 +49,8 @@ def weekly(
             )
 
         week = schedule.run(project, today=now, day=day.lower(), on_step=on_step)
+    for warning in week.warnings:
+        output.notice(f"Warning: {warning}")
     if as_json:
         output.emit_json(asdict(week))
     elif week.was_due:

@@ -10,6 +10,7 @@ import duckdb
 
 from sunorecsys import reader
 from sunorecsys.errors import SunorecsysError
+from sunorecsys.release import quoted
 
 # listeners that a summary shows
 MOST_CHANGED = 10
@@ -29,23 +30,19 @@ def comparison(old: Path, new: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             pass
     with duckdb.connect() as connection:
         try:
-            _attach(connection, old, "old_release")
-            _attach(connection, new, "new_release")
+            for path, name in ((old, "old_release"), (new, "new_release")):
+                file = quoted(str(path.resolve()))
+                connection.execute(f"attach {file} as {name} (read_only)")
             for setting, value in reader.LOCKED_DOWN.items():
                 connection.execute(f"set {setting} = {value}")
             connection.execute(_sql())
         except duckdb.Error as error:
             raise SunorecsysError(
                 f"{old.stem} and {new.stem} cannot be compared: "
-                f"{str(error).splitlines()[0]} "
+                f"{reader.first_line(error)} "
                 'Run "sunorecsys doctor" to see which releases are whole.'
             ) from error
         yield connection
-
-
-def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
-    quoted = "'" + str(path.resolve()).replace("'", "''") + "'"
-    connection.execute(f"attach {quoted} as {name} (read_only)")
 
 
 def _sql() -> str:

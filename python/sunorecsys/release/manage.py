@@ -78,7 +78,7 @@ def _look_at(path: Path, serves: bool) -> Release:
         if info["release_id"] != path.stem:
             problem = f"It holds the release {info['release_id']}, not {path.stem}."
     except (SunorecsysError, duckdb.Error, OSError) as error:
-        problem = str(error).splitlines()[0]
+        problem = reader.first_line(error)
         other_version = isinstance(error, SchemaVersionError)
     return Release(path.stem, path, size, serves, info, problem, other_version)
 

@@ -149,6 +149,54 @@ def test_a_song_that_was_loved_for_long_survives_one_skip(twin, recommender):
     assert not [row for row in often if title in row["reason"]]
 
 
+def test_one_play_does_not_outweigh_a_dislike_before(twin, recommender):
+    (user, song), *_ = twin.query(
+        """
+        select user_songs.user_id, user_songs.song_id
+        from user_songs
+        inner join songs using (song_id)
+        where
+            user_songs.is_disliked
+            and songs.creator_id is distinct from user_songs.user_id
+            and user_songs.song_id in (from (select song_id from similar_songs))
+        order by user_songs.user_id, user_songs.song_id
+        """
+    )
+    told(recommender, user, song, "play", weight=1000)
+    for row in recommender.recommend(user_id=user, n=100)[:20]:
+        seeds = [
+            part["seed_song_id"] for part in recommender.explain(user, row["song_id"])
+        ]
+        assert song not in seeds
+    # a like is the last word
+    told(recommender, user, song, "like", minutes_ago=0, weight=1000)
+    after = recommender.recommend(user_id=user, n=100)
+    seeds = {
+        part["seed_song_id"]
+        for row in after[:20]
+        for part in recommender.explain(user, row["song_id"])
+    }
+    assert song in seeds
+
+
+def test_a_song_of_ones_own_is_no_seed_song(twin, recommender):
+    (user, song), *_ = twin.query(
+        """
+        select songs.creator_id, songs.song_id
+        from songs
+        inner join listeners on songs.creator_id = listeners.user_id
+        where songs.song_id in (from (select song_id from similar_songs))
+        order by songs.song_id
+        """
+    )
+    before = recommender.recommend(user_id=user, n=50)
+    told(recommender, user, song)
+    after = recommender.recommend(user_id=user, n=50)
+    assert [(row["song_id"], row["score"]) for row in after] == [
+        (row["song_id"], pytest.approx(row["score"], abs=1e-6)) for row in before
+    ]
+
+
 def test_fresh_plays_act_as_seeds(twin, recommender):
     before = recommender.recommend(user_id=USER, n=100)
     (fresh, title), *_ = twin.query(
@@ -533,6 +581,26 @@ def test_pandas(recommender):
     frame = recommender.recommend(user_id=USER, n=5, format="pandas")
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame["song_id"]) == ids(recommender.recommend(user_id=USER, n=5))
+
+
+def test_an_answer_without_rows_has_its_columns(recommender):
+    everything = [f"song-{number:04}" for number in range(1, 601)]
+    for rows, columns in (
+        (
+            recommender.recommend(
+                user_id=USER, n=5, exclude_song_ids=everything, format="pandas"
+            ),
+            list(recommender.recommend(user_id=USER, n=1)[0]),
+        ),
+        (
+            recommender.recommend(
+                user_id=USER, n=5, exclude_song_ids=everything, format="arrow"
+            ).to_pandas(),
+            list(recommender.recommend(user_id=USER, n=1)[0]),
+        ),
+    ):
+        assert len(rows) == 0
+        assert list(rows.columns) == columns
 
 
 def test_pandas_is_asked_for_if_it_is_missing(recommender, monkeypatch):

@@ -715,6 +715,11 @@ def test_what_was_just_heard_is_said_first(built, tmp_path):
         assert heard["rule"] == "heard"
         assert "since the release was built" in heard["detail"]
         assert others == []
+        service.tell(
+            [{"user_id": "u17", "song_id": first, "interaction_type": "dislike"}]
+        )
+        (refused,) = view.why_not("u17", first)["rules"]
+        assert refused["rule"] == "disliked"
         (rule,) = view.why_not("u17", second)["rules"]
         assert rule["rule"] == "in_playlist"
         with pytest.raises(UnknownListener):

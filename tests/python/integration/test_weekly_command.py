@@ -126,6 +126,9 @@ def test_feedback_that_is_new_is_counted_and_past_days_are_compacted(town):
     folder = town.root / "landing" / "feedback"
     late = event("u01", "s01", 25)
     write_feedback(town, 12, [event(LISTENER, "s03", 12), late])
+    with (folder / "2025-01-12.jsonl").open("a") as file:
+        # a damaged disk does not stop a build
+        file.write('{"event_id": "x"}\n{"event_id": "y", "occurred_at": 7}\nnoise\n')
     week = weekly(town, "--today", "2025-01-22")
     assert week["as_of"] == "2025-01-20"
     assert week["feedback_events"] == 5

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sunorecsys import erasure, feedback, landing
+from sunorecsys import audit, blocklist, erasure, feedback, landing
 from sunorecsys.errors import SunorecsysError, UsageError
 from sunorecsys.feedback import Event
 from sunorecsys.project import Project
@@ -286,6 +286,7 @@ def test_an_unreadable_file_does_not_stop_the_rest_but_is_told(project):
     bad = [
         project.landing / "playlists" / "cut.parquet",
         project.landing / "rejects" / "cut.parquet",
+        project.feedback / "2025-01-01.parquet",
         project.releases / "2020-01-01-bad.duckdb",
     ]
     for one in bad:
@@ -316,6 +317,71 @@ def test_what_killed_processes_left_is_removed_but_not_what_is_written(project):
         assert pq.read_table(path).num_rows == 1
     assert erasure.forget(project, "u1").removed == {"interactions": 1}
     assert not any(one.exists() for one in left)
+
+
+def test_an_ingest_that_begins_meanwhile_leaves_the_proof_open(project):
+    path = land(project, "interactions", [play("u1")])
+    begun = []
+
+    def on_step(what, done, total):
+        if what.startswith("Erasing") and not begun:
+            begun.append(landing.replacing(path.with_name("more.parquet")))
+            begun[0].__enter__()
+
+    with pytest.raises(SunorecsysError, match="Wait for the ingest to end"):
+        erasure.forget(project, "u1", on_step=on_step)
+    begun[0].__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("user", ["7", "2", "dbt", "1,000"])
+def test_numbers_and_words_of_the_build_are_nobody(project, user):
+    about = project.root / "target" / "manifest.json"
+    about.parent.mkdir()
+    about.write_text('{"dbt": "1.11.7", "rows": 7, "version": 2}')
+    project.warehouse.parent.mkdir()
+    with duckdb.connect(str(project.warehouse)) as warehouse:
+        warehouse.execute("create table songs as select 's1' as song_id")
+    land(project, "interactions", [play("u1")])
+    with pytest.raises(SunorecsysError, match="Nothing of the id"):
+        erasure.forget(project, user)
+    assert about.exists()
+    assert project.warehouse.exists()
+    assert not (project.landing / "audit.jsonl").exists()
+    # and a listener of such a name is erased, and that is proven
+    land(project, "interactions", [play(user), play("u1")])
+    release = project.releases / "2025-01-06-x.duckdb"
+    release.parent.mkdir(exist_ok=True)
+    with duckdb.connect(str(release)) as made:
+        made.execute(
+            "create table build_info as select timestamp '2025-01-06' as as_of, "
+            "1 as schema_version, map {'duckdb': '2.0.0', 'dbt': '1,000'} as versions, "
+            "map {'songs': 'x'} as content_hashes, map {'songs': 7} as row_counts, "
+            "'x' as release_id"
+        )
+        made.execute("create table songs as select 's1' as song_id")
+    erased = erasure.forget(project, user)
+    assert erased.removed["interactions"] == 1
+    assert erased.proof.traces == []
+
+
+def test_reasons_of_operators_lose_the_id_and_the_songs_stay_down(project):
+    land(project, "interactions", [play("u1"), play("u10")])
+    now = datetime(2025, 1, 2)
+    for song, reason in (("s1", "asked by u1, twice"), ("s2", "by u10"), ("s3", None)):
+        blocklist.block(project.blocked, [song], reason=reason, now=now)
+        audit.record(project.landing, "block", songs=[song], reason=reason)
+    erased = erasure.forget(project, "u1")
+    assert erased.proof.traces == []
+    kept = blocklist.read(project.blocked)
+    assert {song: entry.reason for song, entry in kept.items()} == {
+        "s1": None,
+        "s2": "by u10",
+        "s3": None,
+    }
+    lines = (project.landing / "audit.jsonl").read_text().splitlines()
+    acts = [json.loads(line) for line in lines]
+    assert [act.get("reason") for act in acts] == [None, "by u10", None, None]
+    assert [act.get("songs") for act in acts] == [["s1"], ["s2"], ["s3"], None]
 
 
 def test_a_disk_that_refuses_leaves_all_whole_and_the_rest_for_later(

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import staged
 from sunorecsys import feedback
-from sunorecsys.errors import InvalidEvent, NotStored
+from sunorecsys.errors import InvalidEvent, NotStored, SunorecsysError
 from sunorecsys.feedback import Journal, checked
 
 NOW = datetime(2025, 11, 17, 12)
@@ -345,6 +345,60 @@ def test_times_are_utc_whatever_their_offset():
     ]
 
 
+def test_each_event_of_a_batch_has_its_own_moment_of_receipt(folder):
+    # a build that reads half of a batch knows by the last one where it stopped
+    journal = Journal(folder)
+    write(journal, *(event(f"s{number}") for number in range(50)))
+    write(journal, event("s50"))
+    moments = [one.received_at for one in journal.events("u1")]
+    assert len(set(moments)) == 51
+    assert moments == sorted(moments)
+
+
+@pytest.mark.parametrize("damage", ["parquet", "folder"])
+def test_feedback_that_cannot_be_read_is_said_by_readers_and_writers(folder, damage):
+    journal = Journal(folder)
+    write(journal, event())
+    if damage == "parquet":
+        (folder / "2025-01-01.parquet").write_bytes(b"PAR1 damaged")
+    else:
+        (folder / "2025-01-01.jsonl").mkdir()
+    for reader in (journal, Journal(folder)):
+        with pytest.raises(SunorecsysError, match=r"cannot be read: .*doctor"):
+            reader.refresh()
+    with pytest.raises(NotStored, match=r"could not be stored: .* cannot be read"):
+        write(journal, event("s2"))
+
+
+def test_readers_do_not_mind_days_that_become_parquet(folder):
+    journal = Journal(folder)
+    for day in range(1, 29):
+        write(journal, event(f"s{day}"))
+        (newest,) = (one for one in folder.glob("*.jsonl") if "2025-10" not in one.name)
+        newest.rename(folder / f"2025-10-{day:02}.jsonl")
+    write(journal, event("s0"))
+    troubles, counts = [], set()
+    is_done = threading.Event()
+
+    def read():
+        while not is_done.is_set():
+            reader = Journal(folder)
+            try:
+                reader.refresh()
+            except Exception as error:
+                troubles.append(error)
+            counts.add(len(reader.events("u1")))
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert feedback.compact(folder) == 28
+    is_done.set()
+    for thread in threads:
+        thread.join()
+    assert (troubles, counts) == ([], {29})
+
+
 def test_taste_counts_as_a_build_does():
     weights = {"play": 1.0, "like": 3.0, "skip": -0.5}
     events = checked(
@@ -368,7 +422,7 @@ def test_taste_counts_as_a_build_does():
         (["like", "dislike"], True),
         (["dislike", "like"], False),
         (["dislike", "play"], True),
-        (["play"], False),
+        (["play"], None),
     ],
 )
 def test_the_last_word_says_whether_a_song_is_disliked(words, disliked):
