@@ -9,6 +9,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 from town import CATALOGUES, LISTENER, event, write_feedback
 
@@ -153,6 +154,11 @@ def test_the_first_songs_of_ones_own_are_due_though_the_sample_is_built(twin):
     week = weekly(twin, "--today", "2025-11-17")
     assert (week["was_due"], week["songs"], week["listeners"]) == (True, 40, 10)
     assert twin.query("select source from build_info") == [("landing",)]
+    assert weekly(twin, "--today", "2025-11-17")["was_due"] is False
+    # as if it had been built by hand on the Sunday before: what came later is missing
+    with duckdb.connect(str(twin.current.resolve())) as opened:
+        opened.execute("update build_info set built_at = timestamp '2025-11-16 12:00'")
+    assert weekly(twin, "--today", "2025-11-17")["was_due"] is True
     assert weekly(twin, "--today", "2025-11-17")["was_due"] is False
 
 
