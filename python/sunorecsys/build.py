@@ -92,6 +92,8 @@ def _run_dbt(
                 "none",
             ]
         )
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
     results = list(getattr(outcome.result, "results", None) or ())
     failed = [result for result in results if str(result.status) in _FAILED]
     if failed:

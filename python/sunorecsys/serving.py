@@ -506,6 +506,8 @@ class View:
             raise self._unknown_song(song_id)
 
     def _unknown_song(self, song_id: str) -> UnknownSong:
+        if song_id in self._blocked:
+            return UnknownSong(f"The song {song_id!r} was taken down.", [])
         return reader.unknown_song(self.sql(), song_id, self._blocked)
 
     def _has_heard_blocked(self, user_id: str) -> bool:

@@ -69,7 +69,7 @@ def run(
     as_of = due_day(today, day)
     next_due = as_of + timedelta(days=7)
     with build_lock(project.root):
-        there = _release_of(project, as_of)
+        there = _release_of(project, as_of, today)
         if there is not None:
             release_id, its_as_of = there
             # a newer one may have been asked for by hand
@@ -110,13 +110,16 @@ def _source(project: Project) -> str:
     return "landing" if has_songs else "sample"
 
 
-def _release_of(project: Project, as_of: date) -> tuple[str, date] | None:
+def _release_of(project: Project, as_of: date, today: date) -> tuple[str, date] | None:
     """Return a kept release of this day or a newer one: what serves, else the newest.
 
-    One that was built before the day, as of it, misses what came until then. A release
-    that cannot be read is none.
+    One that was built before the day, as of it, misses what came until then, and one of
+    the future was tried out. A release that cannot be read is none.
     """
-    begin = datetime.combine(as_of, datetime.min.time())
+    begin, end = (
+        datetime.combine(day, datetime.min.time())
+        for day in (as_of, max(today, utc_today()) + timedelta(days=1))
+    )
     # a day that is yet to come is only tried out
     earliest = begin if as_of <= utc_today() else datetime.min
     source = _source(project)
@@ -126,7 +129,7 @@ def _release_of(project: Project, as_of: date) -> tuple[str, date] | None:
         info = _info(path)
         if info is None or info["source"] != source:
             continue
-        if info["as_of"] >= begin and info["built_at"] >= earliest:
+        if begin <= info["as_of"] <= end and info["built_at"] >= earliest:
             serves = path.resolve() == serving
             found.append((serves, info["as_of"], info["release_id"]))
     if not found:

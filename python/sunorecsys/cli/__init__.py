@@ -67,10 +67,18 @@ def _options(
         os.environ["SUNORECSYS_DEBUG"] = "1"
 
 
+# what typer ends with after Ctrl-C, as shells do
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line: exit 0 done, 1 could not be done, 2 wrong usage."""
     try:
         app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            output.notice("Stopped.")
+        raise
     except SunorecsysError as error:
         if os.environ.get("SUNORECSYS_DEBUG"):
             raise

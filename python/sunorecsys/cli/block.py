@@ -122,7 +122,7 @@ def _list(project: Project, as_json: bool) -> None:
         ]
         output.emit_json({"blocked": rows, "count": len(rows)})
         return
-    table = output.table(f"{len(blocked):,} songs are taken down")
+    table = output.table(f"Songs that are taken down: {len(blocked):,}")
     for column in ("song", "since (UTC)", "reason"):
         table.add_column(column)
     for song, entry in blocked.items():

@@ -2,7 +2,7 @@
 
 import math
 import time
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -46,6 +46,8 @@ def build(
     variables: dict[str, Any] = {}
     if as_of is not None:
         variables["as_of"] = _date(as_of)
+        if variables["as_of"] > f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}":
+            output.notice(f"Warning: {as_of} is in the future.")
     if variant is not None:
         variables["variant"] = variant
     if weights is not None:

@@ -252,6 +252,9 @@ def diff(
         raise UsageError(
             f"{new.release_id} cannot be compared with itself; name two releases."
         )
+    sources = old.info["source"], new.info["source"]
+    if sources[0] != sources[1]:
+        output.notice("They come from different data: {} and {}.".format(*sources))
     document: dict[str, Any] = {"old": old.release_id, "new": new.release_id}
     with comparing.comparison(old.path, new.path) as compared:
         if user is not None:

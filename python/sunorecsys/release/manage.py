@@ -127,10 +127,11 @@ def before(releases: Sequence[Release], release: Release) -> Release:
     for other in releases:
         if other.is_whole and other.age < release.age:
             return other
-    raise SunorecsysError(
-        f"There is no release before {release.release_id}. The next one comes with "
-        'the next "sunorecsys build".'
-    )
+    others = [other.release_id for other in releases if other is not release]
+    cure = 'The next one comes with the next "sunorecsys build".'
+    if others:
+        cure = f"Name the one you mean; there are: {', '.join(others)}."
+    raise SunorecsysError(f"There is no release before {release.release_id}. {cure}")
 
 
 def usable(release: Release) -> Release:

@@ -177,6 +177,21 @@ def test_the_second_of_two_builds_stops_and_the_first_is_not_disturbed(
     assert twin.query("select built_at from build_info") > before
 
 
+@pytest.mark.parametrize("seconds", [0, 6])
+def test_a_build_that_is_stopped_says_so_and_leaves_the_last_release(twin, seconds):
+    before = twin.query("from build_info")
+    with twin.start(*SUNORECSYS, "build") as build:
+        wait_for(lambda: holds_lock(twin, build), build)
+        time.sleep(seconds)
+        build.send_signal(signal.SIGINT)
+        out, err = build.communicate(timeout=60)
+    assert build.returncode == 130, err
+    assert out == ""
+    assert err.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in err
+    assert twin.query("from build_info") == before
+
+
 def test_a_build_that_publishes_nothing_says_why_and_fails(sample_project, tmp_path):
     twin = sample_project.twin(tmp_path / "twin")
     with duckdb.connect(str(twin.current.resolve())) as opened:

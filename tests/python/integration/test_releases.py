@@ -177,7 +177,8 @@ def test_an_earlier_release_serves_at_once_and_until_the_next_build(twin):
     assert "serves already" in again.stdout
     none = twin.cli("release", "rollback")
     assert none.returncode == 1
-    assert f"There is no release before {earlier}" in none.stderr
+    assert f"There is no release before {earlier}. Name the one" in none.stderr
+    assert later in none.stderr
     findings = answer(twin, "doctor")["findings"]
     (notice,) = [one for one in findings if one["what"] == "rolled back"]
     assert notice["status"] == "warning"
