@@ -21,6 +21,8 @@ _NAMES = {
     "served": "served rows",
     "feedback": "feedback events",
     "rejects": "refused rows",
+    "blocked": "reasons of songs that were taken down",
+    "reasons": "reasons in the audit",
     "releases": "releases written anew",
     "release_rows": "release rows",
     "warehouse_files": "warehouse files",
