@@ -32,6 +32,22 @@ recommendations = recommender.recommend(
 )
 assert len(recommendations) == 20, recommendations
 
+# Evaluate
+from sunorecsys.evaluation.metrics import evaluate_recommender
+
+test_data = [
+    {
+        "song_ids": ["song-0001", "song-0002"],
+        "relevant": {"song-0003", "song-0004", "song-0005"}
+    },
+]
+results = evaluate_recommender(
+    recommender,
+    test_data,
+    k_values=[5, 10, 20]
+)
+assert 0 <= results["recall@20"] <= 1, results
+
 from sunorecsys import HybridRecommender as Same
 assert Same is HybridRecommender
 """
