@@ -49,6 +49,7 @@ def is_publishing(workspace):
     return any((workspace.root / "releases").glob(".building-*"))
 
 
+@pytest.mark.large
 def test_readers_see_no_error_during_a_whole_rebuild(twin):
     """And a second build at the same time is told to wait."""
     before = listed(twin)
@@ -177,7 +178,9 @@ def test_the_second_of_two_builds_stops_and_the_first_is_not_disturbed(
     assert twin.query("select built_at from build_info") > before
 
 
-@pytest.mark.parametrize("seconds", [0, 6])
+@pytest.mark.parametrize(
+    "seconds", [3, *(pytest.param(n, marks=pytest.mark.large) for n in (0, 6))]
+)
 def test_a_build_that_is_stopped_says_so_and_leaves_the_last_release(twin, seconds):
     before = twin.query("from build_info")
     with twin.start(*SUNORECSYS, "build") as build:

@@ -19,9 +19,8 @@ def test_one_thread_and_two_build_the_same_sample(sample_project, workspace):
     assert workspace.current.readlink() == sample_project.current.readlink()
 
 
-@pytest.mark.parametrize(
-    "plays", [20_000, pytest.param(1_000_000, marks=pytest.mark.large)]
-)
+@pytest.mark.large
+@pytest.mark.parametrize("plays", [20_000, 1_000_000])
 def test_two_builds_of_simulated_plays_are_the_same(workspace, plays):
     size = plays // 50
     simulated = workspace.cli(

@@ -162,6 +162,7 @@ def test_the_first_songs_of_ones_own_are_due_though_the_sample_is_built(twin):
     assert weekly(twin, "--today", "2025-11-17")["was_due"] is False
 
 
+@pytest.mark.large
 def test_a_build_that_fails_is_one_line_and_tried_again(twin):
     failing = twin.root / "tests" / "singular" / "nobody_is_called_so.sql"
     failing.write_text("select * from {{ ref('listeners') }} limit 1\n")
@@ -208,7 +209,9 @@ def commands():
     return {"cron": line.split(maxsplit=5)[5], "systemd": started}
 
 
-@pytest.mark.parametrize("name", ["cron", "systemd"])
+@pytest.mark.parametrize(
+    "name", ["cron", pytest.param("systemd", marks=pytest.mark.large)]
+)
 def test_the_examples_run_the_weekly_build_of_the_folder_one_names(twin, name):
     """As cron and systemd do it: with hardly any environment, from another folder."""
     program = twin.root / ".venv" / "bin" / "sunorecsys"
