@@ -153,7 +153,10 @@ def test_debug_shows_where_an_error_came_from(run, monkeypatch):
     ("arguments", "keys"),
     [
         (("recommend", "--user", "listener-005"), {"recommendations", "count"}),
-        (("recommend", "--songs", "song-0001,nosuch"), {"recommendations", "count"}),
+        (
+            ("recommend", "--songs", "song-0001,nosuch"),
+            {"recommendations", "count", "unknown_song_ids"},
+        ),
         (("similar", "song-0001"), {"song_id", "similar_songs", "count"}),
         (
             ("explain", "listener-005", "song-0001"),
