@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sunorecsys.errors import SunorecsysError
+from sunorecsys.errors import SunorecsysError, first_line
 from sunorecsys.landing import replacing
 
 _SCHEMA = pa.schema(
@@ -47,7 +47,7 @@ def read(path: Path) -> dict[str, Blocked]:
     except (OSError, pa.ArrowException) as error:
         raise SunorecsysError(
             f"The list of taken down songs, {path}, cannot be read: "
-            f"{str(error).splitlines()[0]} Restore it from a backup; "
+            f"{first_line(error)} Restore it from a backup; "
             "landing/audit.jsonl holds what was blocked."
         ) from error
     return {row.pop("song_id"): Blocked(**row) for row in rows}

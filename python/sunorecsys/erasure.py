@@ -22,12 +22,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sunorecsys import audit, feedback, reader, release
-from sunorecsys.errors import SunorecsysError, UsageError
+from sunorecsys import audit, feedback, release
+from sunorecsys.errors import SunorecsysError, UsageError, first_line
 from sunorecsys.landing import half_written, is_being_written, replacing, sync
 from sunorecsys.lock import build_lock, folder_lock
 from sunorecsys.project import Project
-from sunorecsys.release.content import fingerprint
+from sunorecsys.release.content import fingerprint, quoted_name
 from sunorecsys.traces import (
     FREE_TEXTS,
     IDENTITIES,
@@ -42,7 +42,6 @@ from sunorecsys.traces import (
     is_refused,
     mentions,
     parquet_files,
-    quoted_name,
     search,
     search_database,
     tables_of,
@@ -129,7 +128,7 @@ def forget(
             _write_pending(project, pending)
         except (OSError, duckdb.Error, pa.ArrowException) as error:
             raise SunorecsysError(
-                f"The erasure stopped half way: {reader.first_line(error)} Every "
+                f"The erasure stopped half way: {first_line(error)} Every "
                 "file is whole. Mend the cause, and run it again to do the rest."
             ) from error
         proof = search(project, user_id, on_step=on_step)

@@ -41,3 +41,8 @@ class NotStored(SunorecsysError):
 
 class SchemaVersionError(NoRelease):
     """A release is of a schema version that this program does not read."""
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -28,7 +28,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sunorecsys.errors import InvalidEvent, NotStored, SunorecsysError
+from sunorecsys.errors import InvalidEvent, NotStored, SunorecsysError, first_line
 from sunorecsys.landing import replacing, sync
 
 SCHEMA = pa.schema(
@@ -440,7 +440,7 @@ class Journal:
         except (OSError, pa.ArrowException) as error:
             raise SunorecsysError(
                 f"The feedback in {self._folder} cannot be read: "
-                f"{(str(error).splitlines() or [type(error).__name__])[0]} "
+                f"{first_line(error)} "
                 '"sunorecsys doctor" names the file and the cure.'
             ) from error
 

@@ -18,6 +18,7 @@ from sunorecsys.errors import (
     SunorecsysError,
     UnknownListener,
     UnknownSong,
+    first_line,
 )
 from sunorecsys.release import SCHEMA_VERSION, quoted
 
@@ -132,11 +133,6 @@ def unreadable(path: Path, error: Exception) -> NoRelease:
         'Run "sunorecsys doctor" to see which releases are whole, '
         'or "sunorecsys build" to make a new one.'
     )
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says first."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def query(

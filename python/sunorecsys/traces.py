@@ -17,6 +17,7 @@ import duckdb
 
 from sunorecsys import audit, release
 from sunorecsys.project import Project
+from sunorecsys.release.content import quoted_name
 
 # Called with what is looked at, how many are done, and how many there are.
 OnStep = Callable[[str, int, int], None]
@@ -161,11 +162,6 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
         }
     ) as connection:
         yield connection
-
-
-def quoted_name(name: str) -> str:
-    """Return a name as SQL reads it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _conditions(

@@ -15,7 +15,7 @@ import typer
 from sunorecsys import blocklist, feedback, landing, reader, release
 from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
-from sunorecsys.errors import SunorecsysError
+from sunorecsys.errors import SunorecsysError, first_line
 from sunorecsys.project import Project
 from sunorecsys.release import content, manage
 from sunorecsys.traces import PENDING
@@ -234,7 +234,7 @@ def _damage(one: manage.Release, on_table: Callable[[], None]) -> str | None:
                 if differs:
                     differing.append(table)
     except (SunorecsysError, duckdb.Error) as error:
-        return f"damaged: {reader.first_line(error)}"
+        return f"damaged: {first_line(error)}"
     if not differing:
         return None
     return f"damaged: the content of {', '.join(differing)} is not what was published"

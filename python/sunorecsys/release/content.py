@@ -5,6 +5,11 @@ from collections.abc import Iterator
 import duckdb
 
 
+def quoted_name(name: str) -> str:
+    """Return a name as SQL reads it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def fingerprint(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, str]:
     """Return how many rows a table has, and a hash of all of them.
 
@@ -41,5 +46,4 @@ def differing(release: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, bool]]:
         ((rows, digest),) = release.execute(
             "select row_counts[$1], content_hashes[$1] from build_info", [name]
         ).fetchall()
-        quoted = '"' + name.replace('"', '""') + '"'
-        yield name, fingerprint(release, quoted) != (rows, digest)
+        yield name, fingerprint(release, quoted_name(name)) != (rows, digest)

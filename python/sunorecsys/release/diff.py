@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from sunorecsys import reader
-from sunorecsys.errors import SunorecsysError
+from sunorecsys.errors import SunorecsysError, first_line
 from sunorecsys.release import quoted
 
 # listeners that a summary shows
@@ -39,7 +39,7 @@ def comparison(old: Path, new: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         except duckdb.Error as error:
             raise SunorecsysError(
                 f"{old.stem} and {new.stem} cannot be compared: "
-                f"{reader.first_line(error)} "
+                f"{first_line(error)} "
                 'Run "sunorecsys doctor" to see which releases are whole.'
             ) from error
         yield connection

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from sunorecsys import reader
-from sunorecsys.errors import SchemaVersionError, SunorecsysError
+from sunorecsys.errors import SchemaVersionError, SunorecsysError, first_line
 from sunorecsys.lock import folder_lock
 from sunorecsys.release import CURRENT, check, files, point_current
 
@@ -78,7 +78,7 @@ def _look_at(path: Path, serves: bool) -> Release:
         if info["release_id"] != path.stem:
             problem = f"It holds the release {info['release_id']}, not {path.stem}."
     except (SunorecsysError, duckdb.Error, OSError) as error:
-        problem = reader.first_line(error)
+        problem = first_line(error)
         other_version = isinstance(error, SchemaVersionError)
     return Release(path.stem, path, size, serves, info, problem, other_version)
 
