@@ -3,24 +3,39 @@
     seed song and a factor of its neighbor. Both lie between 0 and 1.
 
     cosine: w / ‖song‖ on both sides.
+    tfidf: the same, with the weights of item_similarity_weight.
     rp3beta: a walk from the seed song to a listener and on to the neighbor, each step
     to the power of alpha, over the neighbor's weight to the power of beta
     (Paudel et al. 2017, "Updatable, accurate, diverse, and scalable recommendations").
 #}
 {% macro item_similarity_shares() %}
-    {%- if var('item_similarity') == 'cosine' -%}
-        capped.weight / song_totals.song_norm as seed_share,
-        capped.weight / song_totals.song_norm as neighbor_share
+    {%- if var('item_similarity') in ('cosine', 'tfidf', 'ease') -%}
+        weighted.weight / song_totals.song_norm as seed_share,
+        weighted.weight / song_totals.song_norm as neighbor_share
     {%- elif var('item_similarity') == 'rp3beta' -%}
-        pow(capped.weight / song_totals.song_weight, {{ var('rp3beta_alpha') }})
+        pow(weighted.weight / song_totals.song_weight, {{ var('rp3beta_alpha') }})
             as seed_share,
-        pow(capped.weight / listener_totals.listener_weight, {{ var('rp3beta_alpha') }})
+        pow(weighted.weight / weighted.listener_weight, {{ var('rp3beta_alpha') }})
         / pow(greatest(song_totals.song_weight, 1), {{ var('rp3beta_beta') }})
             as neighbor_share
     {%- else -%}
         {{ exceptions.raise_compiler_error(
             "item_similarity is '" ~ var('item_similarity')
-            ~ "'; use cosine or rp3beta."
+            ~ "'; use cosine, tfidf, rp3beta or ease."
         ) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#
+    The weight of a song in the row of a listener or playlist. For tfidf a listener of
+    few songs says more with each: w x ln(1 + songs of the catalogue / songs of the row).
+#}
+{% macro item_similarity_weight() %}
+    {%- if var('item_similarity') == 'tfidf' -%}
+        round(
+            capped.weight * ln(1 + catalogue.song_count / listener_totals.song_count), 4
+        )
+    {%- else -%}
+        capped.weight
     {%- endif -%}
 {% endmacro %}

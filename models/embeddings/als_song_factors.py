@@ -2,9 +2,9 @@ from sunorecsys import als
 
 
 def model(dbt, session):
-    """One factor vector per song, from implicit ALS on the interaction matrix."""
+    """One factor vector per song, from implicit ALS on the matrix."""
     return als.song_factors(
-        dbt.ref("interaction_matrix").to_arrow_table(),
+        dbt.ref("tagged_matrix").to_arrow_table(),
         dbt.ref("catalogue").select("song_index").to_arrow_table(),
         factors=dbt.config.meta_get("factors"),
         regularization=dbt.config.meta_get("regularization"),

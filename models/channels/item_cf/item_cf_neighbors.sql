@@ -6,6 +6,16 @@ item_cf_weights as (
 
 ),
 
+ease_neighbors as (
+
+    select
+        song_index,
+        neighbor_index,
+        similarity
+    from {{ ref('ease_neighbors') }}
+
+),
+
 catalogue as (
 
     select song_index
@@ -34,30 +44,39 @@ song_pairs as (
 shrunk as (
 
     select
-        song_pairs.song_index,
-        song_pairs.neighbor_index,
+        song_index,
+        neighbor_index,
         -- few shared listeners are weak evidence
         round(
-            song_pairs.similarity * song_pairs.shared_listeners
-            / (song_pairs.shared_listeners + {{ var('item_shrinkage') }}),
+            similarity * shared_listeners
+            / (shared_listeners + {{ var('item_shrinkage') }}),
             8
         ) as similarity
     from song_pairs
-    inner join catalogue
-        on song_pairs.neighbor_index = catalogue.song_index
+
+),
+
+-- one of the two is empty: item_similarity says which
+similarities as (
+
+    select * from shrunk
+    union all
+    select * from ease_neighbors
 
 )
 
 select
-    song_index,
-    neighbor_index,
-    similarity,
+    similarities.song_index,
+    similarities.neighbor_index,
+    similarities.similarity,
     cast(
         row_number() over (
-            partition by song_index
-            order by similarity desc, neighbor_index
+            partition by similarities.song_index
+            order by similarities.similarity desc, similarities.neighbor_index
         ) as integer
     ) as neighbor_rank
-from shrunk
-where similarity > 0
+from similarities
+inner join catalogue
+    on similarities.neighbor_index = catalogue.song_index
+where similarities.similarity > 0
 qualify neighbor_rank <= {{ var('neighbors_per_song') }}

@@ -3,6 +3,13 @@ with
 interaction_matrix as (
 
     select * from {{ ref('interaction_matrix') }}
+    where '{{ var("item_similarity") }}' != 'ease'
+
+),
+
+catalogue as (
+
+    select count(*) as song_count from {{ ref('catalogue') }}
 
 ),
 
@@ -35,9 +42,23 @@ listener_totals as (
 
     select
         user_index,
+        count(*) as song_count,
         cast(sum(cast(weight as decimal(18, 2))) as double) as listener_weight
     from capped
     group by user_index
+
+),
+
+weighted as (
+
+    select
+        capped.user_index,
+        capped.song_index,
+        listener_totals.listener_weight,
+        {{ item_similarity_weight() }} as weight
+    from capped
+    inner join listener_totals using (user_index)
+    cross join catalogue
 
 ),
 
@@ -45,9 +66,9 @@ song_totals as (
 
     select
         song_index,
-        cast(sum(cast(weight as decimal(18, 2))) as double) as song_weight,
-        sqrt(cast(sum(cast(weight * weight as decimal(18, 4))) as double)) as song_norm
-    from capped
+        cast(sum(cast(weight as decimal(18, 4))) as double) as song_weight,
+        sqrt(cast(sum(cast(weight * weight as decimal(18, 8))) as double)) as song_norm
+    from weighted
     group by song_index
 
 ),
@@ -56,11 +77,10 @@ song_totals as (
 shares as (
 
     select
-        capped.user_index,
-        capped.song_index,
+        weighted.user_index,
+        weighted.song_index,
         {{ item_similarity_shares() }}
-    from capped
-    inner join listener_totals using (user_index)
+    from weighted
     inner join song_totals using (song_index)
 
 )

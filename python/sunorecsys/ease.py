@@ -1,0 +1,169 @@
+"""Item neighbors by EASE, a linear model that predicts each song from all others.
+
+Steck, "Embarrassingly shallow autoencoders for sparse data" (2019): the matrix B with a
+zero diagonal that minimizes ‖X - XB‖² + Σ λ_j ‖B_j‖² is
+
+    B_ij = -P_ij / P_jj,    P = (XᵀX + Λ)⁻¹
+
+The ridge of a song is λ + d / (1 - d) x (XᵀX)_jj, which stands for a dropout of d
+(Steck, "Autoencoders that don't overfit towards the identity", 2020). With fewer rows
+than songs, P = Λ⁻¹ - Λ⁻¹ Xᵀ (I + X Λ⁻¹ Xᵀ)⁻¹ X Λ⁻¹ needs a system of the rows only:
+Y with YᵀY = Λ^½ (Λ⁻¹ - P) Λ^½ is a vector per song, and neighbors are inner products.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+from implicit.cpu.topk import topk
+from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import spotrf, spotri
+from scipy.sparse import csr_matrix
+
+from sunorecsys.errors import SunorecsysError
+from sunorecsys.neighbors import SCHEMA
+from sunorecsys.vectors import Matrix, use_one_blas_thread
+
+# songs whose rows of B are made at a time
+_BLOCK = 512
+
+
+def neighbors(
+    interactions: pa.Table,
+    *,
+    regularization: float,
+    dropout: float,
+    neighbors: int,
+    memory_gb: float,
+) -> pa.Table:
+    """Return the songs that each song speaks for most.
+
+    Args:
+        interactions: user_index, song_index and weight: X. A user may be a listener,
+            a playlist or a tag.
+        regularization: λ, above 0: larger for fewer data.
+        dropout: d, from 0 to below 1.
+        neighbors: how many a song has at most.
+        memory_gb: of 1e9 bytes that the dense matrices may take.
+
+    Returns:
+        song_index, neighbor_index and similarity (B of song and neighbor, above 0,
+        rounded to 8 digits), unordered. Songs without interactions have no neighbors.
+
+    Raises:
+        SunorecsysError: the matrices do not fit.
+    """
+    if len(interactions) == 0:
+        return SCHEMA.empty_table()
+    use_one_blas_thread()
+    songs, columns = np.unique(
+        interactions["song_index"].to_numpy(), return_inverse=True
+    )
+    users, rows = np.unique(interactions["user_index"].to_numpy(), return_inverse=True)
+    if len(songs) < 2 or neighbors < 1:
+        return SCHEMA.empty_table()
+    _check_memory(len(users), len(songs), memory_gb)
+    weights = csr_matrix(
+        (interactions["weight"].to_numpy().astype(np.float32), (rows, columns)),
+        shape=(len(users), len(songs)),
+    )
+    squares = np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
+    ridge = regularization + dropout / (1 - dropout) * squares
+    kept = min(neighbors, len(songs) - 1)
+    found = (
+        _by_rows(weights, ridge, kept)
+        if len(users) < len(songs)
+        else _by_songs(weights, ridge, kept)
+    )
+    seeds, indexes, similarities = found
+    similarities = np.round(similarities.astype(float), 8)
+    is_kept = similarities > 0
+    return pa.table(
+        {
+            "song_index": songs[seeds[is_kept]].astype(np.int32),
+            "neighbor_index": songs[indexes[is_kept]].astype(np.int32),
+            "similarity": similarities[is_kept],
+        },
+        schema=SCHEMA,
+    )
+
+
+def needed_gb(users: int, songs: int) -> float:
+    """Return what the dense matrices take, in 1e9 bytes."""
+    smaller = min(users, songs)
+    # float32: the smaller system, and either all songs by its rows twice or nothing
+    cells = smaller**2 + (2 * users * songs if users < songs else 0)
+    return cells * 4 / 1e9
+
+
+def _check_memory(users: int, songs: int, memory_gb: float) -> None:
+    needed = needed_gb(users, songs)
+    if needed > memory_gb:
+        raise SunorecsysError(
+            f"EASE needs {needed:.1f} GB for {songs:,} songs and {users:,} rows, and "
+            f"ease_memory_gb allows {memory_gb:g}. Set item_similarity to rp3beta, or "
+            "raise ease_memory_gb if this machine has the memory."
+        )
+
+
+def _by_rows(weights: csr_matrix, ridge: Matrix, kept: int) -> tuple[Matrix, ...]:
+    """Solve a system as large as the rows; B is an inner product of song vectors."""
+    scale = (ridge**-0.5).astype(np.float32)
+    scaled = weights.multiply(scale[None, :]).toarray().astype(np.float32)
+    system = scaled @ scaled.T
+    system[np.diag_indices(len(system))] += 1
+    root = cholesky(system, lower=True, overwrite_a=True, check_finite=False)
+    del system
+    # (rows, songs)
+    half = solve_triangular(
+        root, scaled, lower=True, overwrite_b=True, check_finite=False
+    )
+    del root, scaled
+    diagonal = (1 - np.einsum("rs,rs->s", half, half)) * scale**2
+    vectors = np.ascontiguousarray(half.T)
+    del half
+    # one more, because a song is its own nearest neighbor
+    indexes, similarities = topk(
+        vectors * (scale / diagonal)[:, None],
+        vectors * scale[:, None],
+        min(kept + 1, len(vectors)),
+        num_threads=0,
+    )
+    is_self = indexes == np.arange(len(vectors))[:, None]
+    # one that is not among its neighbors has one too many
+    is_self[~is_self.any(axis=1), kept:] = True
+    seeds = np.repeat(np.arange(len(vectors)), (~is_self).sum(axis=1))
+    return seeds, indexes[~is_self], similarities[~is_self]
+
+
+def _by_songs(weights: csr_matrix, ridge: Matrix, kept: int) -> tuple[Matrix, ...]:
+    """Invert a system as large as the songs."""
+    songs = weights.shape[1]
+    transposed = weights.T.tocsr()
+    system = np.empty((songs, songs), np.float32)
+    for start in range(0, songs, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        system[block] = (transposed[block] @ weights).toarray()
+    system[np.diag_indices(songs)] += ridge.astype(np.float32)
+    # symmetric, so that its transpose is the order of LAPACK without a copy
+    root, _ = spotrf(system.T, lower=1, overwrite_a=1)
+    inverse, _ = spotri(root, lower=1, overwrite_c=1)
+    diagonal = np.diagonal(inverse).copy()
+
+    def best(start: int) -> tuple[Matrix, Matrix]:
+        rows = np.arange(start, min(start + _BLOCK, songs))
+        # LAPACK fills the lower half only
+        block = inverse[rows].copy()
+        for row, line in zip(rows, block, strict=True):
+            line[row:] = inverse[row:, row]
+            line[row] = 0
+        block /= -diagonal[None, :]
+        indexes = np.argpartition(-block, kept - 1, axis=1)[:, :kept]
+        return indexes, np.take_along_axis(block, indexes, axis=1)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = list(pool.map(best, range(0, songs, _BLOCK)))
+    indexes = np.vstack([one[0] for one in found])
+    similarities = np.vstack([one[1] for one in found])
+    return np.repeat(np.arange(songs), kept), indexes.ravel(), similarities.ravel()
