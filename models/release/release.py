@@ -20,10 +20,12 @@ def model(dbt, session):
         "channel_scales": dbt.ref("channel_scales"),
         "build_settings": dbt.ref("build_settings"),
         "interaction_weights": dbt.ref("interaction_weights"),
+        "evaluation_metrics": dbt.ref("evaluation_metrics"),
     }
     # not published, but a failing test of them keeps the build from publishing
     dbt.ref("prompt_embeddings")
     dbt.ref("content_vectors")
+    dbt.ref("evaluation_summary")
     return release.publish(
         session,
         tables,

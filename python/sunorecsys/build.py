@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,12 @@ def run(
     """
     with build_lock(project.root):
         _compact(project)
-        results = _run_dbt(project, variables, on_step)
+        try:
+            results = run_dbt(project.root, variables, on_step=on_step)
+        except SunorecsysError as error:
+            raise SunorecsysError(
+                f"{error} Nothing was published; the last release still serves."
+            ) from error
         release_id, message = _published(project)
     statuses: dict[str, int] = {}
     for result in results:
@@ -72,24 +77,40 @@ def _compact(project: Project) -> None:
         ) from error
 
 
-def _run_dbt(
-    project: Project, variables: dict[str, Any], on_step: OnStep | None
+def run_dbt(
+    root: Path,
+    variables: dict[str, Any],
+    selection: Sequence[str] = (),
+    *,
+    on_step: OnStep | None = None,
 ) -> list[Any]:
+    """Run ``dbt build`` in a folder, and return the results of its steps.
+
+    Args:
+        root: the folder of the project.
+        variables: of dbt, by name.
+        selection: arguments of dbt that choose what is built.
+        on_step: called after each step.
+
+    Raises:
+        SunorecsysError: a step failed, and the message is its own.
+    """
     from dbt.cli.main import dbtRunner
 
     watch = _Watch(on_step)
-    with _working_in(project.root):
+    with _working_in(root):
         outcome = dbtRunner(callbacks=[watch]).invoke(
             [
                 "build",
                 "--project-dir",
-                str(project.root),
+                str(root),
                 "--profiles-dir",
-                str(project.root),
+                str(root),
                 "--vars",
                 json.dumps(variables),
                 "--log-level",
                 "none",
+                *selection,
             ]
         )
     if isinstance(outcome.exception, KeyboardInterrupt):
@@ -153,8 +174,7 @@ def _failure(failed: list[Any]) -> str:
     others = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
     return (
         f"{first.node.resource_type} {first.node.name} failed: "
-        f"{why}{'' if why.endswith('.') else '.'}{others} "
-        "Nothing was published; the last release still serves."
+        f"{why}{'' if why.endswith('.') else '.'}{others}"
     )
 
 

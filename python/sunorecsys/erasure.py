@@ -22,7 +22,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sunorecsys import audit, feedback, release
+from sunorecsys import audit, feedback, release, scratch
 from sunorecsys.errors import SunorecsysError, UsageError, first_line
 from sunorecsys.landing import half_written, is_being_written, replacing, sync
 from sunorecsys.lock import build_lock, folder_lock
@@ -114,6 +114,7 @@ def forget(
     with build_lock(project.root, "erasure"):
         try:
             _remove_leftovers(project)
+            scratch.remove_leftovers(project)
             found = search(project, user_id, on_step=on_step)
             pending = _pending(project)
             if user_id not in pending and not any(

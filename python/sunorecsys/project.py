@@ -3,8 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sunorecsys.errors import SunorecsysError
+import yaml
+
+from sunorecsys.errors import SunorecsysError, first_line
 
 VARIABLE = "SUNORECSYS_PROJECT_DIR"
 
@@ -47,6 +50,21 @@ class Project:
             f"No sunorecsys project in {here} or above. Change to the folder you "
             f"cloned, pass it as --project-dir, or set {VARIABLE}."
         )
+
+    def variables(self) -> dict[str, Any]:
+        """Return the variables of ``dbt_project.yml``, without those of a call.
+
+        Raises:
+            SunorecsysError: the file cannot be read.
+        """
+        path = self.root / "dbt_project.yml"
+        try:
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return dict(settings.get("vars") or {})
+        except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+            raise SunorecsysError(
+                f"{path} cannot be read: {first_line(error)} Mend it."
+            ) from error
 
     @property
     def landing(self) -> Path:

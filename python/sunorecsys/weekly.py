@@ -1,6 +1,5 @@
 """The weekly build: when it is due, and what came of it."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from sunorecsys import build, reader, release
+from sunorecsys import backtest, build, reader, release
 from sunorecsys.errors import NoRelease, SunorecsysError
 from sunorecsys.feedback import Journal
 from sunorecsys.lock import build_lock
@@ -40,6 +39,8 @@ class Week:
     feedback_events: int | None = None
     seconds: float | None = None
     warnings: Sequence[str] = ()
+    # how the lists of a week ago did; None where that could not be measured
+    evaluation: backtest.Change | None = None
 
 
 def due_day(today: date, day: str) -> date:
@@ -52,19 +53,22 @@ def run(
     *,
     today: date,
     day: str = "monday",
+    force: bool = False,
     on_step: build.OnStep | None = None,
 ) -> Week:
-    """Build the release of the week unless it is there.
+    """Build the release of the week unless it is there, if the week before did well.
 
     Args:
         project: nobody else builds it meanwhile.
         today: the UTC date; the release counts what happened before the last ``day``.
         day: a day of the week, from `DAYS`.
-        on_step: see `sunorecsys.build.run`.
+        force: publish also if nDCG fell.
+        on_step: see `sunorecsys.build.run`; of the backtest, then of the build.
 
     Raises:
-        SunorecsysError: another process builds, the build failed or it published
-            nothing; the last release still serves.
+        SunorecsysError: another process builds, nDCG fell by more than the variable
+            ndcg_may_fall_by, the build failed or it published nothing; the last
+            release still serves.
     """
     as_of = due_day(today, day)
     next_due = as_of + timedelta(days=7)
@@ -78,6 +82,16 @@ def run(
             return Week(False, release_id, its_as_of, next_due)
         before = _read_until(project)
         begun = time.monotonic()
+        evaluation, skipped = _look_back(project, as_of, on_step)
+        if evaluation is not None and evaluation.has_fallen and not force:
+            raise SunorecsysError(
+                f"The release was held back: nDCG@{backtest.K} of the week from "
+                f"{evaluation.as_of} is {evaluation.ndcg:.3f}, and was "
+                f"{evaluation.before:.3f} in the {evaluation.weeks} weeks kept before; "
+                "that is more than ndcg_may_fall_by allows and chance explains. The "
+                'last release still serves. See "sunorecsys evaluate", and publish all '
+                'the same with "sunorecsys weekly --force".'
+            )
         built = build.run(project, {"as_of": as_of.isoformat()}, on_step=on_step)
         if built.release_id is None:
             raise SunorecsysError(built.message)
@@ -96,18 +110,33 @@ def run(
             songs=counts["songs"],
             feedback_events=_new_feedback(project, before, _read_until(project)),
             seconds=time.monotonic() - begun,
-            warnings=built.warnings,
+            warnings=(*skipped, *built.warnings),
+            evaluation=evaluation,
         )
 
 
-def _source(project: Project) -> str:
-    """Return where the songs of a build come from, as `source_is_landing` says."""
-    settings = (project.root / "dbt_project.yml").read_text(encoding="utf-8")
-    match = re.search(r"^  source:\s*[\"']?(\w+)", settings, re.MULTILINE)
-    if match is not None and match[1] != "auto":
-        return match[1]
-    has_songs = any((project.landing / "songs").glob("*.parquet"))
-    return "landing" if has_songs else "sample"
+def _look_back(
+    project: Project, as_of: date, on_step: build.OnStep | None
+) -> tuple[backtest.Change | None, list[str]]:
+    """Evaluate the week before, or say why that cannot be done."""
+    may_fall_by = project.variables().get("ndcg_may_fall_by")
+    if (
+        isinstance(may_fall_by, bool)
+        or not isinstance(may_fall_by, int | float)
+        or not 0 <= may_fall_by <= 1
+    ):
+        raise SunorecsysError(
+            f"ndcg_may_fall_by in dbt_project.yml is {str(may_fall_by)[:40]!r}; use a "
+            "number from 0 to 1."
+        )
+    before = as_of - timedelta(days=backtest.DAYS)
+    try:
+        found = backtest.run(
+            project, weeks=1, as_of=before, compare=False, on_step=on_step
+        )
+    except backtest.NoSuchWeek as error:
+        return None, [f"The week from {before} was not evaluated. {error}"]
+    return backtest.change(project, found, may_fall_by=may_fall_by), []
 
 
 def _release_of(project: Project, as_of: date, today: date) -> tuple[str, date] | None:
@@ -122,7 +151,7 @@ def _release_of(project: Project, as_of: date, today: date) -> tuple[str, date] 
     )
     # a day that is yet to come is only tried out
     earliest = begin if as_of <= utc_today() else datetime.min
-    source = _source(project)
+    source = backtest.source_of(project)
     serving = project.current_release.resolve()
     found: list[tuple[bool, datetime, str]] = []
     for path in release.files(project.releases):

@@ -12,6 +12,7 @@ from sunorecsys.cli import (
     build,
     demo,
     doctor,
+    evaluate,
     forget,
     ingest,
     lookup,
@@ -40,6 +41,7 @@ app.command()(lookup.similar)
 app.command()(lookup.explain)
 app.command()(lookup.why_not)
 app.command()(sql.sql)
+app.command()(evaluate.evaluate)
 app.command()(serve.serve)
 app.add_typer(release.app, name="release")
 app.command()(block.block)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import typer
 
-from sunorecsys import blocklist, feedback, landing, reader, release
+from sunorecsys import blocklist, feedback, landing, reader, release, scratch
 from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import SunorecsysError, first_line
@@ -46,6 +46,7 @@ def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
         *_feedback(project.feedback),
         *_blocked(project.blocked),
         *_leftovers(project.landing),
+        *_scratch(project),
         *_unfinished(project.landing),
         *_warehouse(project.warehouse),
         *_releases(project),
@@ -78,11 +79,12 @@ def _installed() -> Iterator[Finding]:
 
 
 def _landed(folder: Path) -> Iterator[Finding]:
-    for kind in (*landing.KINDS, "rejects"):
+    for kind in (*landing.KINDS, "rejects", "evaluations"):
         files = sorted((folder / kind).glob("*.parquet"))
         if not files:
             status = "ok"
-            detail = "nothing ingested" if kind != "rejects" else "no row was refused"
+            nothing = {"rejects": "no row was refused", "evaluations": "none kept"}
+            detail = nothing.get(kind, "nothing ingested")
             cure = {"songs": "sunorecsys ingest songs FILE (the sample is used now)"}
             yield Finding(f"landing {kind}", status, detail, cure.get(kind, ""))
             continue
@@ -97,7 +99,9 @@ def _landed(folder: Path) -> Iterator[Finding]:
                 f"landing {kind}",
                 "broken",
                 f"unreadable: {', '.join(broken)}",
-                "delete the file and ingest its source again",
+                "delete the file, then sunorecsys evaluate"
+                if kind == "evaluations"
+                else "delete the file and ingest its source again",
             )
         elif kind == "rejects":
             yield Finding(
@@ -167,6 +171,17 @@ def _leftovers(folder: Path) -> Iterator[Finding]:
             f"{path.relative_to(folder)}: {detail}",
             cure,
         )
+
+
+def _scratch(project: Project) -> Iterator[Finding]:
+    for path, is_used in scratch.leftovers(project):
+        name = path.relative_to(project.root)
+        if is_used:
+            detail, cure = "an evaluation is running", ""
+        else:
+            detail = "what a killed evaluation left"
+            cure = f"the next evaluation removes it, or delete {path}"
+        yield Finding("copy of the project", "warning", f"{name}: {detail}", cure)
 
 
 def _unfinished(folder: Path) -> Iterator[Finding]:

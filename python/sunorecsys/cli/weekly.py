@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sunorecsys import weekly as schedule
+from sunorecsys.backtest import K
 from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import UsageError
@@ -21,13 +22,18 @@ def weekly(
         str | None,
         typer.Option(metavar="DATE", help="What is today: to try it, or to catch up."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish also if nDCG fell.")
+    ] = False,
     as_json: Json = False,
     project_dir: ProjectDir = None,
 ) -> None:
     """Build this week's release, unless it is there: run it as often as you like.
 
     It counts what happened before the last Monday, 00:00 UTC. Missed on a Monday, it
-    catches up on any later day.
+    catches up on any later day. First it evaluates the week before, as "sunorecsys
+    evaluate" does; if nDCG fell by more than ndcg_may_fall_by allows and chance
+    explains, it holds the release back.
 
     Example: sunorecsys weekly --today 2025-11-26
     """
@@ -48,7 +54,9 @@ def weekly(
                 task, description=name[:40].ljust(40), completed=done, total=total
             )
 
-        week = schedule.run(project, today=now, day=day.lower(), on_step=on_step)
+        week = schedule.run(
+            project, today=now, day=day.lower(), force=force, on_step=on_step
+        )
     for warning in week.warnings:
         output.notice(f"Warning: {warning}")
     if as_json:
@@ -57,7 +65,8 @@ def weekly(
         output.results.print(
             f"Release {week.release_id}: {week.listeners:,} listeners, "
             f"{week.songs:,} songs, {week.feedback_events:,} feedback events that are "
-            f"new in it ({week.seconds:.0f} s). The next is due {week.next_due}.",
+            f"new in it ({week.seconds:.0f} s). {_evaluated(week)}The next is due "
+            f"{week.next_due}.",
             soft_wrap=True,
         )
     else:
@@ -66,3 +75,11 @@ def weekly(
             f"The next is due {week.next_due}.",
             soft_wrap=True,
         )
+
+
+def _evaluated(week: schedule.Week) -> str:
+    if week.evaluation is None:
+        return ""
+    now = week.evaluation
+    before = "" if now.before is None else f", {now.before:.3f} before"
+    return f"nDCG@{K} of the week from {now.as_of}: {now.ndcg:.3f}{before}. "

@@ -1,0 +1,103 @@
+"""A copy of the project to build other days and other settings in.
+
+It reads the landing of the project through links, and writes its own warehouse and its
+own served lists, so whatever happens in it, or to it, the project stays as it is.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from sunorecsys.landing import KINDS, SCHEMAS, is_being_written
+from sunorecsys.lock import FILE, build_lock
+from sunorecsys.project import Project
+
+_PREFIX = ".scratch-"
+_PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds")
+_WAREHOUSE = "SUNORECSYS_WAREHOUSE"
+
+
+@contextmanager
+def scratch_project(project: Project, source: str) -> Iterator[Project]:
+    """Yield a copy of a project that lives as long as the block, with a warehouse.
+
+    The caller holds the project's build lock. What a killed process left goes first.
+
+    Args:
+        project: what is copied.
+        source: landing, or sample, whose rows are then landed in the copy, because
+            only a build of landing reads served lists.
+    """
+    remove_leftovers(project)
+    target = project.root / "target"
+    target.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target, prefix=_PREFIX) as name:
+        copy = Project(Path(name).resolve())
+        for part in _PARTS:
+            found = project.root / part
+            if found.is_dir():
+                # no data changes how a unit test ends
+                skipped = shutil.ignore_patterns("*__unit_tests.yml")
+                shutil.copytree(found, copy.root / part, ignore=skipped)
+            else:
+                shutil.copy(found, copy.root / part)
+        copy.landing.mkdir()
+        if source == "landing":
+            linked = [*KINDS, "feedback", "blocked"]
+        else:
+            linked = ["blocked"]
+            _land_sample(copy)
+        for kind in linked:
+            if (project.landing / kind).is_dir():
+                (copy.landing / kind).symlink_to(project.landing / kind)
+        with _own_warehouse(copy), build_lock(copy.root):
+            yield copy
+
+
+def leftovers(project: Project) -> list[tuple[Path, bool]]:
+    """Return the copies that there are, and whether a process is in them."""
+    found = sorted((project.root / "target").glob(f"{_PREFIX}*"))
+    return [(path, is_being_written(path / "releases" / FILE)) for path in found]
+
+
+def remove_leftovers(project: Project) -> None:
+    """Remove what killed processes left; the caller holds the project's build lock."""
+    for path, _ in leftovers(project):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _land_sample(copy: Project) -> None:
+    for kind in KINDS:
+        types = {field.name: field.type for field in SCHEMAS[kind]}
+        rows = csv.read_csv(
+            copy.root / "seeds" / "sample" / f"sample_{kind}.csv",
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=types, null_values=[""], strings_can_be_null=True
+            ),
+        )
+        for name, type_ in types.items():
+            if name not in rows.column_names:
+                rows = rows.append_column(name, pa.nulls(len(rows), type_))
+        (copy.landing / kind).mkdir()
+        pq.write_table(rows.select(list(types)), copy.landing / kind / "sample.parquet")
+
+
+@contextmanager
+def _own_warehouse(copy: Project) -> Iterator[None]:
+    """Keep builds off the database that a variable of the environment names."""
+    before = os.environ.get(_WAREHOUSE)
+    os.environ[_WAREHOUSE] = str(copy.root / "warehouse" / "sunorecsys.duckdb")
+    try:
+        yield
+    finally:
+        del os.environ[_WAREHOUSE]
+        if before is not None:
+            os.environ[_WAREHOUSE] = before
