@@ -34,11 +34,9 @@ excluded_songs as (
 
 ),
 
-matrix_users as (
+candidate_listeners as (
 
-    select user_index
-    from {{ ref('matrix_users') }}
-    where user_id is not null
+    select * from {{ ref('candidate_listeners') }}
 
 ),
 
@@ -50,7 +48,7 @@ scored as (
         cast(sum(cast(neighbors.similarity as decimal(18, 8))) as double)
             as channel_score
     from history_seeds
-    inner join matrix_users using (user_index)
+    inner join candidate_listeners using (user_index)
     inner join neighbors using (song_index)
     group by history_seeds.user_index, neighbors.neighbor_index
 

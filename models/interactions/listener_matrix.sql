@@ -6,11 +6,9 @@ interaction_matrix as (
 
 ),
 
-matrix_users as (
+candidate_listeners as (
 
-    select user_index
-    from {{ ref('matrix_users') }}
-    where user_id is not null
+    select * from {{ ref('candidate_listeners') }}
 
 )
 
@@ -19,4 +17,4 @@ select
     interaction_matrix.song_index,
     interaction_matrix.weight
 from interaction_matrix
-inner join matrix_users using (user_index)
+inner join candidate_listeners using (user_index)

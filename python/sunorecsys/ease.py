@@ -97,6 +97,13 @@ def needed_gb(users: int, songs: int) -> float:
     return cells * 4 / 1e9
 
 
+def operations(users: int, songs: int) -> float:
+    """Return about how many multiplications and additions are done."""
+    if users < songs:
+        return float(users) ** 2 * songs + 2.0 * users * songs**2
+    return 2.0 * songs**3
+
+
 def _check_memory(users: int, songs: int, memory_gb: float) -> None:
     needed = needed_gb(users, songs)
     if needed > memory_gb:

@@ -26,7 +26,7 @@ _WAREHOUSE = "SUNORECSYS_WAREHOUSE"
 
 @contextmanager
 def scratch_project(project: Project, source: str) -> Iterator[Project]:
-    """Yield a copy of a project that lives as long as the block, with a warehouse.
+    """Yield a copy of a project with its data, that lives as long as the block.
 
     The caller holds the project's build lock. What a killed process left goes first.
 
@@ -34,6 +34,24 @@ def scratch_project(project: Project, source: str) -> Iterator[Project]:
         project: what is copied.
         source: landing, or sample, whose rows are then landed in the copy, because
             only a build of landing reads served lists.
+    """
+    with empty_project(project) as copy:
+        if source == "landing":
+            linked = [*KINDS, "feedback", "blocked"]
+        else:
+            linked = ["blocked"]
+            _land_sample(copy)
+        for kind in linked:
+            if (project.landing / kind).is_dir():
+                (copy.landing / kind).symlink_to(project.landing / kind)
+        yield copy
+
+
+@contextmanager
+def empty_project(project: Project) -> Iterator[Project]:
+    """Yield a copy of a project without data, and with a warehouse of its own.
+
+    The caller holds the project's build lock. What a killed process left goes first.
     """
     remove_leftovers(project)
     target = project.root / "target"
@@ -49,14 +67,6 @@ def scratch_project(project: Project, source: str) -> Iterator[Project]:
             else:
                 shutil.copy(found, copy.root / part)
         copy.landing.mkdir()
-        if source == "landing":
-            linked = [*KINDS, "feedback", "blocked"]
-        else:
-            linked = ["blocked"]
-            _land_sample(copy)
-        for kind in linked:
-            if (project.landing / kind).is_dir():
-                (copy.landing / kind).symlink_to(project.landing / kind)
         with _own_warehouse(copy), build_lock(copy.root):
             yield copy
 

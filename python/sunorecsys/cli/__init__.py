@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sunorecsys.cli import (
+    benchmark,
     block,
     build,
     demo,
@@ -42,6 +43,7 @@ app.command()(lookup.explain)
 app.command()(lookup.why_not)
 app.command()(sql.sql)
 app.command()(evaluate.evaluate)
+app.command()(benchmark.benchmark)
 app.command()(serve.serve)
 app.add_typer(release.app, name="release")
 app.command()(block.block)

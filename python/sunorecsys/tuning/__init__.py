@@ -1,0 +1,402 @@
+"""Learning settings and channel weights, by building the models again and again.
+
+A copy of the project holds events up to a day, and after it the songs that listeners
+then played. Each trial changes some variables, builds the models that they change, and
+is judged by the nDCG that the models of the evaluation give: the build and the trial
+are one implementation.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import optuna
+
+from sunorecsys import build, ease
+from sunorecsys.errors import SunorecsysError
+from sunorecsys.project import Project
+from sunorecsys.reader import CHANNELS
+from sunorecsys.tuning import weights as channel_weights
+
+# Called with what was tried, and how many seconds have gone.
+OnTrial = Callable[[str, float], None]
+
+RECOMMENDERS = ("blended", "item_cf", "content", "prompt", "user_cf", "popularity")
+
+_NO_TESTS = (
+    "--exclude-resource-type",
+    "test",
+    "--exclude-resource-type",
+    "unit_test",
+)
+# what judges any trial
+_JUDGES = ("ranked_lists", "hits", "ranking_metrics")
+_MATRIX = ("interaction_matrix", "listener_matrix", "tag_rows", "tagged_matrix")
+
+# single-precision multiplications and additions that one core does in a second
+_FLOPS = 3e10
+
+
+@dataclass
+class Tuned:
+    """What was learned."""
+
+    # variables of dbt that differ from what was there
+    settings: dict[str, Any]
+    # weights by history stage and channel
+    weights: dict[str, dict[str, float]]
+    # mean nDCG by recommender, on the songs that were held out of the data
+    before: dict[str, float]
+    after: dict[str, float]
+    trials: int
+    seconds: float
+
+
+@dataclass
+class Lab:
+    """A copy of the project in which trials are built."""
+
+    at: Project
+    # what stays: as_of, source and the variables of the evaluation
+    fixed: Mapping[str, Any]
+    ks: tuple[int, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def build(
+        self, select: Sequence[str], recommenders: Sequence[str], **changed: Any
+    ) -> dict[str, float]:
+        """Build models, and return the mean nDCG over ``ks`` of each recommender."""
+        variables = {
+            **self.fixed,
+            **self.settings,
+            **changed,
+            "evaluated_listeners_only": True,
+            "evaluated_recommenders": list(recommenders),
+            "evaluation_depths": list(self.ks),
+        }
+        build.run_dbt(self.at.root, variables, ("--select", *select, *_NO_TESTS))
+        with self.open() as warehouse:
+            found = warehouse.execute(
+                "select recommender, avg(ndcg) from ranking_metrics group by all"
+            ).fetchall()
+        return dict(found)
+
+    def open(self) -> duckdb.DuckDBPyConnection:
+        """Open what was built."""
+        return duckdb.connect(str(self.at.warehouse), read_only=True)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A channel whose variables are searched together."""
+
+    channel: str
+    # share of the time that is left when the stage begins
+    share: float
+    select: tuple[str, ...]
+    starts: tuple[dict[str, Any], ...]
+    suggest: Callable[[optuna.Trial], dict[str, Any]]
+
+
+def tune(
+    lab: Lab,
+    *,
+    seconds: float,
+    seed: int,
+    largest_top_k: int = 100,
+    on_trial: OnTrial | None = None,
+) -> Tuned:
+    """Search variables channel by channel, and then the weights of the channels.
+
+    A channel keeps the variables it had if no trial does better. The search is that
+    of Optuna (tree-structured Parzen estimator), seeded; how many trials the time
+    allows depends on the machine.
+
+    Args:
+        lab: with the variables that are there before.
+        seconds: how long it may take; a trial is begun only if one as long as the
+            longest before would end in time.
+        seed: of all searches.
+        largest_top_k: of neighbors of a seed song; a release holds as many.
+        on_trial: called after each trial.
+
+    Raises:
+        SunorecsysError: no listener has a held-out song, the time is too short for
+            one trial, or a build failed.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    clock = _Clock(seconds, on_trial)
+    before = lab.build(
+        ("+candidate_scores", "+ranking_metrics"), RECOMMENDERS, **_classic(lab)
+    )
+    if not before:
+        raise SunorecsysError(
+            "There is nothing to learn from: no listener played a song for the first "
+            "time in the days that are held out. Ingest more interactions."
+        )
+    lab.settings.update(_classic(lab))
+    whole = clock.elapsed()
+    clock.say(f"as it is: blended {before['blended']:.4f}")
+    # the last build, with all that was learned, takes about as long
+    last = 2 * whole
+    if clock.left() < last + whole / 2:
+        raise SunorecsysError(
+            f"{seconds / 60:.3g} minutes are too short for one trial: the first build "
+            f"took {whole:.0f} seconds, and two more follow. Give --minutes "
+            f"{math.ceil((whole * 5) / 60)} or more."
+        )
+    trials = 0
+    best = dict(before)
+    for stage in _stages(lab, clock.left(), largest_top_k):
+        if not before[stage.channel]:
+            # it proposes nothing that anybody played: it has nothing to go by
+            continue
+        until = clock.elapsed() + stage.share * (clock.left() - last)
+        found, value, count = _search(
+            lab, stage, before[stage.channel], until, clock, seed
+        )
+        lab.settings.update(found)
+        best[stage.channel] = value
+        trials += count
+    lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
+    scores = _scores(lab)
+    weights = channel_weights.learn(scores, lab.ks, seed=seed)
+    after = {**best, "blended": channel_weights.ndcg(scores, weights, lab.ks)}
+    clock.say(f"blended {after['blended']:.4f}")
+    return Tuned(dict(lab.settings), weights, before, after, trials, clock.elapsed())
+
+
+class _Clock:
+    """How much of the time is left."""
+
+    def __init__(self, seconds: float, on_trial: OnTrial | None) -> None:
+        self._begun = time.monotonic()
+        self._seconds = seconds
+        self._on_trial = on_trial
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._begun
+
+    def left(self) -> float:
+        return self._seconds - self.elapsed()
+
+    def say(self, what: str) -> None:
+        if self._on_trial is not None:
+            self._on_trial(what, self.elapsed())
+
+
+def _search(
+    lab: Lab, stage: _Stage, before: float, until: float, clock: _Clock, seed: int
+) -> tuple[dict[str, Any], float, int]:
+    """Return the best variables of a stage, their nDCG, and how many were tried."""
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8),
+    )
+    for start in stage.starts:
+        study.enqueue_trial(start)
+    best: dict[str, Any] = {}
+    best_value = before
+    longest = 0.0
+    count = 0
+    while clock.elapsed() + longest < until:
+        begun = clock.elapsed()
+        trial = study.ask()
+        changed = stage.suggest(trial)
+        select = (*stage.select, *_JUDGES)
+        value = lab.build(select, (stage.channel,), **changed)[stage.channel]
+        study.tell(trial, value)
+        count += 1
+        longest = max(longest, clock.elapsed() - begun)
+        if value > best_value:
+            best, best_value = changed, value
+        shown = ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
+        clock.say(f"{stage.channel} {value:.4f} (best {best_value:.4f}): {shown}")
+    return best, best_value, count
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _classic(lab: Lab) -> dict[str, Any]:
+    """Return what every trial has in common: lists long enough to be blended."""
+    return {"candidates_per_channel": max(200, *lab.ks)}
+
+
+def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
+    with lab.open() as warehouse:
+        ((songs, rows, weights, tags),) = warehouse.execute(
+            """
+            select
+                count(distinct song_index),
+                count(distinct user_index),
+                count(distinct weight),
+                (
+                    select count(*) from catalogue
+                    where len(tags) > 0 and not is_hidden
+                )
+            from interaction_matrix
+            """
+        ).fetchall()
+    top_ks = [k for k in (20, 50, 100, 200, 300) if k <= largest_top_k]
+    tag_weights = [0.0, 0.5, 1.0, 2.0, 4.0] if tags else [0.0]
+    relative = [0.0, 0.5, 1.0] if weights > 1 else [0.0]
+    similarities = ["rp3beta", "tfidf"]
+    max_rows = rows + (2000 if tags else 0)
+    memory = float(lab.at.variables().get("ease_memory_gb", 0))
+    if (
+        ease.needed_gb(max_rows, songs) <= memory
+        and ease.operations(max_rows, songs) / _FLOPS < seconds / 12
+    ):
+        similarities.insert(0, "ease")
+
+    def user_cf(trial: optuna.Trial) -> dict[str, Any]:
+        return {
+            "als_scaled_regularization": True,
+            "als_iterations": 10,
+            "als_factors": trial.suggest_categorical("als_factors", [32, 64, 128]),
+            "als_regularization": trial.suggest_float(
+                "als_regularization", 2e-4, 5e-2, log=True
+            ),
+            "als_alpha": trial.suggest_float("als_alpha", 1, 100, log=True),
+            "relative_weights": trial.suggest_categorical("relative_weights", relative),
+            "tag_weight": trial.suggest_categorical("tag_weight", tag_weights),
+        }
+
+    def item_cf(trial: optuna.Trial) -> dict[str, Any]:
+        top_k = trial.suggest_categorical("top_k_per_seed", top_ks)
+        kind = trial.suggest_categorical("item_similarity", similarities)
+        found: dict[str, Any] = {
+            "item_similarity": kind,
+            "top_k_per_seed": top_k,
+            "neighbors_per_song": max(100, top_k),
+            "min_shared_listeners": 1,
+        }
+        if kind == "ease":
+            found["ease_regularization"] = trial.suggest_float(
+                "ease_regularization", 3, 1000, log=True
+            )
+            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.7)
+        elif kind == "rp3beta":
+            found["rp3beta_alpha"] = trial.suggest_float("rp3beta_alpha", 0.2, 1.2)
+            found["rp3beta_beta"] = trial.suggest_float("rp3beta_beta", 0, 0.8)
+            found["item_shrinkage"] = 0
+        else:
+            found["item_shrinkage"] = trial.suggest_float(
+                "item_shrinkage", 1, 200, log=True
+            )
+        return found
+
+    def content(trial: optuna.Trial) -> dict[str, Any]:
+        text = trial.suggest_float("content_text_weight", 0.3, 1)
+        genre = (1 - text) * trial.suggest_float("genre_share", 0, 1)
+        return {
+            "content_text_weight": round(text, 3),
+            "content_genre_weight": round(genre, 3),
+            "content_numbers_weight": round(1 - round(text, 3) - round(genre, 3), 3),
+        }
+
+    tagged = 2.0 if tags else 0.0
+    middle = relative[len(relative) // 2]
+    common = {"relative_weights": middle, "tag_weight": tagged}
+    ease_starts = [
+        {"item_similarity": "ease", "ease_regularization": r, "ease_dropout": d}
+        for r, d in ((60.0, 0.4), (200.0, 0.0))
+        if "ease" in similarities
+    ]
+    item_starts = [
+        *ease_starts,
+        {"item_similarity": "rp3beta", "rp3beta_alpha": 0.6, "rp3beta_beta": 0.35},
+        {"item_similarity": "tfidf", "item_shrinkage": 20.0},
+    ]
+    return [
+        _Stage(
+            "user_cf",
+            0.4,
+            (
+                *_MATRIX,
+                "als_song_factors",
+                "als_user_factors",
+                "als_candidates",
+                "user_cf_candidates",
+            ),
+            (
+                {
+                    "als_factors": 64,
+                    "als_regularization": 0.005,
+                    "als_alpha": 12.0,
+                    **common,
+                },
+                {
+                    "als_factors": 64,
+                    "als_regularization": 0.002,
+                    "als_alpha": 30.0,
+                    **common,
+                },
+            ),
+            user_cf,
+        ),
+        _Stage(
+            "item_cf",
+            0.8,
+            (
+                *_MATRIX,
+                "item_cf_weights",
+                "ease_neighbors",
+                "item_cf_neighbors",
+                "item_cf_candidates",
+            ),
+            tuple({"top_k_per_seed": top_ks[-1], **start} for start in item_starts),
+            item_cf,
+        ),
+        _Stage(
+            "content",
+            0.8,
+            (
+                "content_blocks",
+                "content_vectors",
+                "content_nearest",
+                "content_neighbors",
+                "content_candidates",
+            ),
+            ({"content_text_weight": 1.0, "genre_share": 0.5},),
+            content,
+        ),
+    ]
+
+
+def _scores(lab: Lab) -> channel_weights.Scores:
+    """Return the candidates of the last build, and which of them were played."""
+    columns = ", ".join(
+        f"coalesce(max(normalized_score) filter (channel = '{name}'), 0.0) as {name}"
+        for name in CHANNELS
+        if name != "quality"
+    )
+    with lab.open() as warehouse:
+        candidates = warehouse.execute(
+            f"""
+            select
+                evaluated_listeners.listener_index,
+                candidate_scores.song_index,
+                {columns},
+                any_value(song_quality.quality_score) as quality,
+                bool_or(held_out_songs.user_id is not null) as is_hit
+            from candidate_scores
+            inner join evaluated_listeners using (user_index)
+            inner join song_quality using (song_index)
+            left join held_out_songs
+                on
+                    evaluated_listeners.user_id = held_out_songs.user_id
+                    and candidate_scores.song_index = held_out_songs.song_index
+            group by all
+            """  # noqa: S608
+        ).to_arrow_table()
+        listeners = warehouse.execute(
+            "select listener_index, held_out_count, history_stage "
+            "from evaluated_listeners"
+        ).to_arrow_table()
+    return channel_weights.Scores.of(candidates, listeners)

@@ -1,0 +1,167 @@
+"""Channel weights that give held-out songs the best ranks, from a build's scores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from scipy.optimize import differential_evolution
+
+from sunorecsys.reader import CHANNELS
+from sunorecsys.vectors import Matrix
+
+# listeners of a stage below which it takes the weights of all
+MIN_LISTENERS = 200
+# pairs of a held-out song and another candidate that are compared at a time
+_MAX_PAIRS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The candidates of evaluated listeners, sorted by listener and then by song."""
+
+    # (candidates), dense numbers of listeners
+    listeners: Matrix
+    # (candidates, channels): normalized scores in the order of CHANNELS
+    scores: Matrix
+    # (candidates): whether the listener then played it
+    is_hit: Matrix
+    # (listeners): held-out songs, and the stage of the history
+    held_out: Matrix
+    stages: Matrix
+
+    @classmethod
+    def of(cls, candidates: pa.Table, listeners: pa.Table) -> "Scores":
+        """Read tables with listener_index, channels, is_hit; and held_out_count."""
+        listeners = listeners.sort_by("listener_index")
+        candidates = candidates.sort_by(
+            [("listener_index", "ascending"), ("song_index", "ascending")]
+        )
+        return cls(
+            candidates["listener_index"].to_numpy(),
+            np.column_stack([candidates[name].to_numpy() for name in CHANNELS]),
+            candidates["is_hit"].to_numpy(zero_copy_only=False),
+            listeners["held_out_count"].to_numpy(),
+            np.array(listeners["history_stage"].to_pylist()),
+        )
+
+
+def learn(
+    scores: Scores, ks: tuple[int, ...], *, seed: int, rounds: int = 30
+) -> dict[str, dict[str, float]]:
+    """Return the weights by history stage that give the highest nDCG.
+
+    The mean over ``ks`` is taken, as `evaluation` defines nDCG, and searched by
+    differential evolution (Storn and Price 1997) over weights from 0 to 1. They are
+    rounded to three digits and add up to 1.
+
+    Args:
+        scores: of a build whose held-out songs are known.
+        ks: lengths of the lists that count.
+        seed: of the search.
+        rounds: generations of the search.
+    """
+    everybody = _search(scores, np.ones(len(scores.held_out), bool), ks, seed, rounds)
+    found = {}
+    for stage in ("new", "light", "regular"):
+        chosen = scores.stages == stage
+        enough = MIN_LISTENERS <= chosen.sum() < len(chosen)
+        weights = _search(scores, chosen, ks, seed, rounds) if enough else everybody
+        found[stage] = dict(zip(CHANNELS, weights, strict=True))
+    return found
+
+
+def ndcg(
+    scores: Scores,
+    weights: Mapping[str, Mapping[str, float]],
+    ks: tuple[int, ...],
+) -> float:
+    """Return the mean nDCG over ``ks`` of all listeners, each by their stage's."""
+    total = 0.0
+    for stage, chosen in weights.items():
+        found = _Problem(scores, scores.stages == stage)
+        values = np.array([chosen[name] for name in CHANNELS])
+        total += len(found.held_out) * float(np.mean(found.ndcg(values, ks)))
+    return total / len(scores.held_out)
+
+
+def _search(
+    scores: Scores,
+    chosen: Matrix,
+    ks: tuple[int, ...],
+    seed: int,
+    rounds: int,
+) -> list[float]:
+    problem = _Problem(scores, chosen)
+    used = problem.differences.any(axis=0)
+    if not used.any():
+        # nothing tells the candidates apart
+        return [round(1 / len(CHANNELS), 3)] * len(CHANNELS)
+    start = np.where(used, 1.0, 0.0)
+
+    def loss(weights: Matrix) -> float:
+        return -float(np.mean(problem.ndcg(weights * used, ks)))
+
+    found = differential_evolution(
+        loss,
+        [(0.0, 1.0)] * len(CHANNELS),
+        x0=start,
+        rng=seed,
+        popsize=8,
+        maxiter=rounds,
+        tol=1e-4,
+        polish=False,
+    )
+    best = found.x * used
+    if best.sum() == 0:
+        best = start
+    return [round(float(weight), 3) for weight in best / best.sum()]
+
+
+class _Problem:
+    """Ranks of held-out candidates, from differences of scores within a listener."""
+
+    def __init__(self, scores: Scores, chosen: Matrix) -> None:
+        self.held_out = scores.held_out[chosen]
+        count = len(scores.held_out)
+        starts = np.searchsorted(scores.listeners, np.arange(count))
+        ends = np.searchsorted(scores.listeners, np.arange(count), side="right")
+        hits = np.flatnonzero(scores.is_hit & chosen[scores.listeners])
+        owners = scores.listeners[hits]
+        sizes = (ends - starts)[owners]
+        # listeners beyond what memory allows are left out, from the last
+        fitting = np.cumsum(sizes) <= _MAX_PAIRS
+        hits, owners, sizes = hits[fitting], owners[fitting], sizes[fitting]
+        firsts = np.repeat(starts[owners], sizes)
+        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        others = firsts + within
+        own = np.repeat(hits, sizes)
+        self.differences = (scores.scores[others] - scores.scores[own]).astype(
+            np.float32
+        )
+        # at the same score the song with the smaller index stands before
+        self.is_before = others < own
+        self.pairs = np.repeat(np.arange(len(hits)), sizes)
+        self.hits = len(hits)
+        renumbered = np.cumsum(chosen) - 1
+        self.owners = renumbered[owners]
+        if len(fitting) and not fitting.all():
+            self.held_out = self.held_out[: self.owners.max(initial=0) + 1]
+
+    def ndcg(self, weights: Matrix, ks: tuple[int, ...]) -> list[float]:
+        """Return the mean nDCG at each k, listeners without a hit included."""
+        if len(self.held_out) == 0:
+            return [0.0] * len(ks)
+        ahead = self.differences @ weights.astype(np.float32)
+        counted = (ahead > 0) | ((ahead == 0) & self.is_before)
+        ranks = 1 + np.bincount(self.pairs[counted], minlength=self.hits)
+        gains = 1 / np.log2(1 + ranks)
+        best = np.cumsum(1 / np.log2(np.arange(2, max(ks) + 2)))
+        found = []
+        for k in ks:
+            reached = np.bincount(
+                self.owners, gains * (ranks <= k), minlength=len(self.held_out)
+            )
+            ideal = best[np.minimum(self.held_out, k) - 1]
+            found.append(float((reached / ideal).mean()))
+        return found
