@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from sunorecsys import feedback
+from sunorecsys import builds, feedback
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.lock import build_lock
 from sunorecsys.project import Project
@@ -38,14 +38,24 @@ def run(
 ) -> Built:
     """Run ``dbt build`` on the whole project, alone, on compacted feedback.
 
+    How it went is written down in ``landing/builds``, also if it fails.
+
     Raises:
         SunorecsysError: a step failed, and the message is its own; or another process
             builds this project.
     """
-    with build_lock(project.root):
+    with build_lock(project.root), builds.recorded(project.landing) as record:
         _compact(project)
-        results = _run_dbt(project, variables, on_step)
+        results = _run_dbt(project, variables, on_step, record)
         release_id, message = _published(project)
+        record.release_id = release_id
+        record.status = "unpublished" if release_id is None else "published"
+    unrecorded = []
+    if record.problem is not None:
+        unrecorded.append(
+            f"How the build went could not be written to landing/builds: "
+            f"{record.problem}."
+        )
     statuses: dict[str, int] = {}
     for result in results:
         statuses[str(result.status)] = statuses.get(str(result.status), 0) + 1
@@ -55,7 +65,8 @@ def run(
             f"{result.node.name}: {result.message}"
             for result in results
             if str(result.status) == "warn"
-        ],
+        ]
+        + unrecorded,
         release_id=release_id,
         message=message,
     )
@@ -73,7 +84,10 @@ def _compact(project: Project) -> None:
 
 
 def _run_dbt(
-    project: Project, variables: dict[str, Any], on_step: OnStep | None
+    project: Project,
+    variables: dict[str, Any],
+    on_step: OnStep | None,
+    record: builds.Record,
 ) -> list[Any]:
     from dbt.cli.main import dbtRunner
 
@@ -95,6 +109,8 @@ def _run_dbt(
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     results = list(getattr(outcome.result, "results", None) or ())
+    if results:
+        record.take(results, project.warehouse)
     failed = [result for result in results if str(result.status) in _FAILED]
     if failed:
         raise SunorecsysError(_failure(failed))
