@@ -158,11 +158,11 @@ def newest(folder: Path) -> dict[str, Any] | None:
     """Return the record of the last build; None if there is none.
 
     Raises:
-        OSError, pa.ArrowException: it cannot be read.
+        OSError, ValueError, pa.ArrowException: it cannot be read, or is no such record.
     """
     found = files(folder)
     if not found:
         return None
     # the file alone: a folder called a=b is no column
-    rows = pq.ParquetFile(found[-1]).read().to_pylist()
+    rows = pq.ParquetFile(found[-1]).read().cast(SCHEMA).to_pylist()
     return dict(rows[0]) if rows else None

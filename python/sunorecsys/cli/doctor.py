@@ -1,4 +1,4 @@
-"""``sunorecsys doctor``: what is installed, stale, full or broken, and the cure."""
+"""``sunorecsys doctor``: what is installed, stale, full, broken or sick; the cure."""
 
 import os
 import platform
@@ -43,7 +43,7 @@ class Finding:
 
 
 def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
-    """Check the installation, the data and the releases, and name the cure.
+    """Check the installation, the data, the releases and their health; name the cure.
 
     Example: sunorecsys doctor
     """
@@ -190,20 +190,19 @@ def _is_readable(file: Path) -> bool:
 
 
 def _last_build(folder: Path) -> Iterator[Finding]:
-    what = "last build"
     try:
         build = builds.newest(folder)
-    except (OSError, pa.ArrowException):
-        # it was named as unreadable
+    except (OSError, ValueError, pa.ArrowException):
+        # named as unreadable, or by the next build
         return
-    if build is None:
-        return
-    begun = f"{build['started_at']:%Y-%m-%d %H:%M} UTC"
-    if build["status"] == "published":
-        yield Finding(what, "ok", f"{begun}, {build['seconds']:,.0f} s")
-    else:
+    if build is not None:
+        well = build["status"] == "published"
         yield Finding(
-            what, "warning", f"{begun}: {build['status']}", "sunorecsys build"
+            "last build",
+            "ok" if well else "warning",
+            f"{build['status']} {build['started_at']:%Y-%m-%d %H:%M} UTC, "
+            f"{build['seconds']:,.0f} s",
+            "" if well else "sunorecsys build",
         )
 
 

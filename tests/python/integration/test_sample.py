@@ -34,8 +34,8 @@ TABLES = {
     "share_of_new_songs",
     "weekly_exposure": "week_start, creators, creators_served, gini, "
     "share_of_top_percent",
-    "creator_exposure": "week_start, exposure_rank, creator_id, creator_name, creators, "
-    "songs_served, places, share_of_places",
+    "creator_exposure": "week_start, exposure_rank, creator_id, creator_name, "
+    "creators, songs_served, places, share_of_places",
     "score_histograms": "week_start, channel, score_bin, candidates",
     "score_drift": "week_start, channel, previous_week_start, candidates, "
     "candidates_before, population_stability_index",

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from conftest import ROOT
@@ -78,11 +79,16 @@ def test_a_disk_that_refuses_stops_no_build(tmp_path, folder):
         raise RuntimeError("own")
 
 
-def test_what_cannot_be_read_raises(folder):
+def test_what_is_no_build_raises(folder):
     assert builds.newest(folder) is None
     folder.mkdir()
-    (folder / "2025-01-01.parquet").write_bytes(b"PAR1")
+    file = folder / "2025-01-01.parquet"
+    file.write_bytes(b"PAR1")
     with pytest.raises((OSError, pa.ArrowException)):
+        builds.newest(folder)
+    # the songs of somebody who mixed up the folders
+    pq.write_table(pa.table({"song_id": ["s1"]}), file)
+    with pytest.raises(ValueError, match="song_id"):
         builds.newest(folder)
 
 
