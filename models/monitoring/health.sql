@@ -1,6 +1,6 @@
 {%- set advice = {
-    'listeners_served': 'Fewer listeners have a list than the week before: look in '
-        ~ 'data_freshness and landing for events that did not arrive.',
+    'listeners_served': 'Fewer listeners have a list than should: look in '
+        ~ 'data_freshness for events that did not arrive, and in songs for hidden ones.',
     'songs_served': 'Lists hold the same few songs: look at weekly_lists, and raise '
         ~ 'top_k_per_seed or lower quality_threshold.',
     'creator_gini': 'Few creators have most places: look at creator_exposure, and '

@@ -15,11 +15,22 @@ weekly_lists as (
 
 ),
 
+listeners as (
+
+    select count(*) as known from {{ ref('listeners') }}
+
+),
+
 this_weeks_lists as (
 
-    select weekly_lists.*
+    select
+        weekly_lists.*,
+        -- with no week to compare with, everybody who is known
+        coalesce(nullif(weekly_lists.listeners_served_before, 0), listeners.known)
+            as listeners_expected
     from weekly_lists
     inner join build_clock using (week_start)
+    cross join listeners
 
 ),
 
@@ -70,7 +81,7 @@ responses as (
 select
     'listeners_served' as check_name,
     null as subject,
-    listeners_served / nullif(listeners_served_before, 0) as check_value
+    listeners_served / nullif(listeners_expected, 0) as check_value
 from this_weeks_lists
 union all
 select
