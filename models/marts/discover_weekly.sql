@@ -36,6 +36,7 @@ select
     served_lists.playlist_rank,
     served_lists.song_id,
     served_lists.blended_score,
+    served_lists.primary_channel,
     served_lists.reason
 from served_lists
 left join listeners using (user_id)
@@ -47,6 +48,7 @@ select
     recommendations.recommendation_rank as playlist_rank,
     recommendations.song_id,
     recommendations.blended_score,
+    recommendations.primary_channel,
     recommendations.reason
 from recommendations
 cross join build_clock

@@ -21,6 +21,20 @@ def model(dbt, session):
         "build_settings": dbt.ref("build_settings"),
         "interaction_weights": dbt.ref("interaction_weights"),
         "evaluation_metrics": dbt.ref("evaluation_metrics"),
+        "weekly_lists": dbt.ref("weekly_lists"),
+        "weekly_exposure": dbt.ref("weekly_exposure"),
+        "creator_exposure": dbt.ref("creator_exposure"),
+        "weekly_responses": dbt.ref("weekly_responses"),
+        "score_histograms": dbt.ref("score_histograms"),
+        "score_drift": dbt.ref("score_drift"),
+        "vector_shift": dbt.ref("vector_shift"),
+        "data_freshness": dbt.ref("data_freshness"),
+        "health": dbt.ref("health"),
+    }
+    # times that were measured differ from run to run, so they name no release
+    measured = {
+        "build_history": dbt.ref("build_history"),
+        "build_steps": dbt.ref("build_steps"),
     }
     # not published, but a failing test of them keeps the build from publishing
     dbt.ref("prompt_embeddings")
@@ -29,6 +43,7 @@ def model(dbt, session):
     return release.publish(
         session,
         tables,
+        measured,
         dbt.ref("build_clock"),
         dbt.ref("stg_feedback"),
         releases=dbt.config.meta_get("releases"),

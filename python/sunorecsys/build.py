@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from sunorecsys import feedback
+from sunorecsys import builds, feedback
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.lock import build_lock
 from sunorecsys.project import Project
@@ -38,19 +38,29 @@ def run(
 ) -> Built:
     """Run ``dbt build`` on the whole project, alone, on compacted feedback.
 
+    How it went is written down in ``landing/builds``, also if it fails.
+
     Raises:
         SunorecsysError: a step failed, and the message is its own; or another process
             builds this project.
     """
-    with build_lock(project.root):
+    with build_lock(project.root), builds.recorded(project.landing) as record:
         _compact(project)
         try:
-            results = run_dbt(project.root, variables, on_step=on_step)
+            results = run_dbt(project.root, variables, on_step=on_step, record=record)
         except SunorecsysError as error:
             raise SunorecsysError(
                 f"{error} Nothing was published; the last release still serves."
             ) from error
         release_id, message = _published(project)
+        record.release_id = release_id
+        record.status = "unpublished" if release_id is None else "published"
+    unrecorded = []
+    if record.problem is not None:
+        unrecorded.append(
+            f"How the build went could not be written to landing/builds: "
+            f"{record.problem}."
+        )
     statuses: dict[str, int] = {}
     for result in results:
         statuses[str(result.status)] = statuses.get(str(result.status), 0) + 1
@@ -60,7 +70,8 @@ def run(
             f"{result.node.name}: {result.message}"
             for result in results
             if str(result.status) == "warn"
-        ],
+        ]
+        + unrecorded,
         release_id=release_id,
         message=message,
     )
@@ -83,6 +94,7 @@ def run_dbt(
     selection: Sequence[str] = (),
     *,
     on_step: OnStep | None = None,
+    record: builds.Record | None = None,
 ) -> list[Any]:
     """Run ``dbt build`` in a folder, and return the results of its steps.
 
@@ -91,6 +103,7 @@ def run_dbt(
         variables: of dbt, by name.
         selection: arguments of dbt that choose what is built.
         on_step: called after each step.
+        record: takes the steps down.
 
     Raises:
         SunorecsysError: a step failed, and the message is its own.
@@ -116,6 +129,8 @@ def run_dbt(
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     results = list(getattr(outcome.result, "results", None) or ())
+    if results and record is not None:
+        record.take(results, Project(root).warehouse)
     failed = [result for result in results if str(result.status) in _FAILED]
     if failed:
         raise SunorecsysError(_failure(failed))

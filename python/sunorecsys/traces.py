@@ -1,7 +1,8 @@
 """Where the id of a listener is stored: a search of every value, as a whole value.
 
 It reads every text column of every Parquet file of landing and of every table of every
-release, lists included, and every other file of landing, target and logs.
+release, lists included, and every other file of landing, target and logs. Only what
+tells of builds is not searched: it holds names of steps and channels, and numbers.
 """
 
 import contextlib
@@ -31,8 +32,13 @@ IDENTITIES = ("user_id", "owner_id", "owner_handle", "creator_id", "creator_name
 # columns of refused rows: their text may hold an id anywhere
 FREE_TEXTS = ("content", "reason", "file")
 
-# tables that say how a release was made
-_OF_THE_BUILD = ('"main"."build_info"', '"main"."build_settings"')
+# tables that say how a release was made, and folders of landing that say how builds
+# went: names and numbers that are nobody
+_OF_THE_BUILD = tuple(
+    f'"main"."{name}"'
+    for name in ("build_info", "build_settings", "build_history", "build_steps")
+)
+_OF_BUILDS = ("builds", "monitoring")
 
 _MEMORY = "1GB"
 
@@ -132,8 +138,13 @@ def search(
 
 
 def parquet_files(project: Project) -> list[Path]:
-    """Return the Parquet files of landing."""
-    return sorted(project.landing.rglob("*.parquet"))
+    """Return the Parquet files of landing that may hold somebody."""
+    of_builds = {project.landing / name for name in _OF_BUILDS}
+    return sorted(
+        path
+        for path in project.landing.rglob("*.parquet")
+        if path.parent not in of_builds
+    )
 
 
 def work_folders(project: Project) -> tuple[Path, Path]:

@@ -1,4 +1,4 @@
-"""``sunorecsys doctor``: what is installed, stale, full or broken, and the cure."""
+"""``sunorecsys doctor``: what is installed, stale, full, broken or sick; the cure."""
 
 import os
 import platform
@@ -10,9 +10,18 @@ from importlib import metadata
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import typer
 
-from sunorecsys import blocklist, feedback, landing, reader, release, scratch
+from sunorecsys import (
+    blocklist,
+    builds,
+    feedback,
+    landing,
+    reader,
+    release,
+    scratch,
+)
 from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.errors import SunorecsysError, first_line
@@ -21,6 +30,13 @@ from sunorecsys.release import content, manage
 from sunorecsys.traces import PENDING
 
 _LEAST_FREE = 2_000_000_000
+
+# what builds keep in landing, and what is lost without a file of it
+_KEPT = {
+    "served": "songs of its week may be served again",
+    "monitoring": "the week after it is compared with an earlier one",
+    "builds": "build_history has one build less",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,7 @@ class Finding:
 
 
 def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
-    """Check the installation, the data and the releases, and name the cure.
+    """Check the installation, the data, the releases and their health; name the cure.
 
     Example: sunorecsys doctor
     """
@@ -45,11 +61,14 @@ def doctor(as_json: Json = False, project_dir: ProjectDir = None) -> None:
         *_landed(project.landing),
         *_feedback(project.feedback),
         *_blocked(project.blocked),
+        *_kept(project.landing),
+        *_last_build(project.landing / "builds"),
         *_leftovers(project.landing),
         *_scratch(project),
         *_unfinished(project.landing),
         *_warehouse(project.warehouse),
         *_releases(project),
+        *_health(project),
         *_disk(project),
     ]
     if as_json:
@@ -157,6 +176,46 @@ def _blocked(path: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("taken down", "ok", f"{len(songs):,} songs")
+
+
+def _kept(folder: Path) -> Iterator[Finding]:
+    for kind, loss in _KEPT.items():
+        files = sorted((folder / kind).glob("*.parquet"))
+        broken = [file for file in files if not _is_readable(file)]
+        for file in broken:
+            yield Finding(
+                f"landing {kind}",
+                "broken",
+                f"unreadable: {file.name}",
+                f"restore {file} from a backup, or delete it: {loss}",
+            )
+        if files and not broken:
+            yield Finding(f"landing {kind}", "ok", f"{len(files):,} files")
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        _rows(file)
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _last_build(folder: Path) -> Iterator[Finding]:
+    try:
+        build = builds.newest(folder)
+    except (OSError, ValueError, pa.ArrowException):
+        # named as unreadable, or by the next build
+        return
+    if build is not None:
+        well = build["status"] == "published"
+        yield Finding(
+            "last build",
+            "ok" if well else "warning",
+            f"{build['status']} {build['started_at']:%Y-%m-%d %H:%M} UTC, "
+            f"{build['seconds']:,.0f} s",
+            "" if well else "sunorecsys build",
+        )
 
 
 def _leftovers(folder: Path) -> Iterator[Finding]:
@@ -323,6 +382,28 @@ def _current(
             f"{serving.release_id} serves, though {', '.join(later)} was built later",
             f"the next build serves again; or sunorecsys release rollback {later[0]}",
         )
+
+
+def _health(project: Project) -> Iterator[Finding]:
+    try:
+        with reader.open_release(project.current_release) as opened:
+            checks = reader.query(opened, "from health order by all")
+    except (SunorecsysError, duckdb.Error):
+        # the findings on releases say so
+        return
+    statuses = {"warn": "warning", "bad": "broken"}
+    for check in checks:
+        if check["status"] in statuses:
+            name = " ".join(filter(None, (check["check_name"], check["subject"])))
+            yield Finding(
+                f"health {name}",
+                statuses[check["status"]],
+                f"{check['check_value']:.3g}; {check['warn_at']:g} is a warning, "
+                f"{check['bad_at']:g} is bad",
+                check["what_to_do"],
+            )
+    fine = sum(check["status"] == "ok" for check in checks)
+    yield Finding("health", "ok", f"{fine} of {len(checks)} checks are fine")
 
 
 def _newest(folder: Path) -> float:

@@ -48,6 +48,9 @@ _MACROS = (
     "playlist",
 )
 
+# what is data for the weeks to come, by its folder in landing
+_KEPT_WEEKLY = {"monitoring": "score_histograms", "served": "discover_weekly"}
+
 _RESULT = pa.schema(
     [
         ("release_id", pa.string()),
@@ -100,6 +103,7 @@ class Invocation:
 def publish(
     session: duckdb.DuckDBPyConnection,
     tables: Mapping[str, duckdb.DuckDBPyRelation],
+    measured: Mapping[str, duckdb.DuckDBPyRelation],
     clock: duckdb.DuckDBPyRelation,
     feedback: duckdb.DuckDBPyRelation,
     *,
@@ -112,6 +116,8 @@ def publish(
     Args:
         session: the connection of the build.
         tables: what the release holds, by the name it has there.
+        measured: what it holds beside that and is not named after, because two builds
+            of the same data differ in it.
         clock: one row with as_of, week_start and source.
         feedback: what was read of it, with received_at.
         releases: the folder of releases.
@@ -142,11 +148,11 @@ def publish(
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f"{BUILDING}{os.getpid()}.duckdb"
     try:
-        hashes, counts = _copy(session, tables, aside)
+        hashes, counts = _copy(session, tables, measured, aside)
         release_id = name_of(now["as_of"], hashes)
         _finish(aside, release_id, now, hashes, counts)
         if now["source"] == "landing":
-            _write_served(aside, now["week_start"])
+            _keep_week(aside, now["week_start"])
         target = folder / f"{release_id}.duckdb"
         sync(aside)
         # a rollback at the same moment comes before or after
@@ -196,9 +202,13 @@ def quoted(text: str) -> str:
 def _copy(
     session: duckdb.DuckDBPyConnection,
     tables: Mapping[str, duckdb.DuckDBPyRelation],
+    measured: Mapping[str, duckdb.DuckDBPyRelation],
     path: Path,
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Copy tables, ordered by their leading columns, and return hashes and counts."""
+    """Copy tables, ordered by their leading columns, and return hashes and counts.
+
+    Those of what was measured are not returned.
+    """
     path.unlink(missing_ok=True)
     # a transaction of its own: one may write to one database only
     cursor = session.cursor()
@@ -208,13 +218,14 @@ def _copy(
         f"(storage_version {quoted(STORAGE_VERSION)})"
     )
     try:
-        for name, relation in tables.items():
+        for name, relation in {**tables, **measured}.items():
             # rows of one listener or song lie together, so a lookup reads one block
             order = ", ".join(f'"{column}"' for column in _sort_columns(relation))
             cursor.execute(
                 f"create table published.main.{name} as "
                 f"from ({relation.sql_query()}) order by {order}"
             )
+        for name in tables:
             counts[name], hashes[name] = fingerprint(cursor, f"published.main.{name}")
     finally:
         cursor.execute("detach published")
@@ -334,19 +345,20 @@ def check(release: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
 
 
-def _write_served(path: Path, week_start: date) -> None:
-    """Keep this week's lists in landing: they are data for the weeks to come."""
-    target = Path("landing") / "served" / f"week={week_start:%Y-%m-%d}.parquet"
-    with (
-        replacing(target) as aside,
-        duckdb.connect(str(path), read_only=True) as release,
-    ):
-        release.execute(
-            "copy (select * from discover_weekly where week_start = $week "  # noqa: S608
-            "order by user_id, playlist_rank) "
-            f"to {quoted(str(aside))} (format parquet, compression zstd)",
-            {"week": week_start},
-        )
+def _keep_week(path: Path, week_start: date) -> None:
+    """Keep this week's lists and what they are compared with in landing."""
+    for folder, table in _KEPT_WEEKLY.items():
+        target = Path("landing") / folder / f"week={week_start:%Y-%m-%d}.parquet"
+        with (
+            replacing(target) as aside,
+            duckdb.connect(str(path), read_only=True) as release,
+        ):
+            release.execute(
+                f"copy (select * from {table} where week_start = $week "  # noqa: S608
+                f"order by all) to {quoted(str(aside))} "
+                "(format parquet, compression zstd)",
+                {"week": week_start},
+            )
 
 
 def point_current(folder: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
+from sunorecsys import builds
 from sunorecsys.feedback import Journal, checked
 from sunorecsys.landing import replacing
 
@@ -30,6 +31,9 @@ def test_a_whole_project_is_whole(sample_project):
     (release,) = [one for what, one in found.items() if what.startswith("release ")]
     assert "sample" in release["detail"]
     assert "serves" in release["detail"]
+    assert found["health"]["detail"] == "13 of 13 checks are fine"
+    assert found["last build"]["detail"].startswith("published 20")
+    assert found["landing builds"]["detail"] == "1 files"
 
 
 def test_a_damaged_release_is_broken(copied):
@@ -208,6 +212,44 @@ def test_damaged_feedback_and_blocklists_are_told_with_the_cure(copied):
     assert "2025-01-01.parquet" in told["landing feedback"]["detail"]
     assert told["taken down"]["status"] == "broken"
     assert str(blocked) in told["taken down"]["cure"]
+
+
+def test_what_is_not_healthy_is_told_with_the_cure(copied):
+    with duckdb.connect(str(copied.current.resolve())) as opened:
+        for name, status in (("creator_gini", "warn"), ("score_drift", "bad")):
+            opened.execute(
+                "update health set status = $2, check_value = 0.97, what_to_do = "
+                "'Look at ' || check_name where check_name = $1 "
+                "and subject is not distinct from if($2 = 'bad', 'prompt', null)",
+                [name, status],
+            )
+    found = findings(copied, code=1)
+    gini = found["health creator_gini"]
+    assert gini["status"] == "warning"
+    assert gini["detail"] == "0.97; 0.95 is a warning, 0.99 is bad"
+    assert gini["cure"] == "Look at creator_gini"
+    assert found["health score_drift prompt"]["status"] == "broken"
+    assert found["health"]["detail"] == "11 of 13 checks are fine"
+
+
+def test_what_builds_keep_in_landing_is_told(copied):
+    folder = copied.root / "landing"
+    with pytest.raises(RuntimeError), builds.recorded(folder):
+        raise RuntimeError
+    found = findings(copied)
+    assert found["last build"]["status"] == "warning"
+    assert found["last build"]["detail"].startswith("failed 20")
+    for kind in ("served", "monitoring", "builds"):
+        bad = folder / kind / "week=2999-01-01.parquet"
+        bad.parent.mkdir(exist_ok=True)
+        bad.write_bytes(b"PAR1")
+    found = findings(copied, code=1)
+    for kind in ("served", "monitoring", "builds"):
+        told = found[f"landing {kind}"]
+        assert told["status"] == "broken"
+        assert told["detail"] == "unreadable: week=2999-01-01.parquet"
+        assert str(folder / kind) in told["cure"]
+    assert "last build" not in found
 
 
 def test_a_file_that_is_being_written_is_told_from_what_was_left(copied):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import duckdb
 import pytest
 
 from conftest import DBT, SUNORECSYS
-from sunorecsys import lock, reader
+from sunorecsys import builds, lock, reader
 from sunorecsys.release import macro_sql
 
 PATIENCE = 120
@@ -122,15 +123,29 @@ def test_a_part_of_a_build_publishes_nothing_and_says_so(twin, arguments):
 
 def test_a_failing_test_keeps_the_last_release(twin):
     built_at = twin.query("select built_at from build_info")
-    failing = twin.root / "tests" / "singular" / "nobody_is_called_so.sql"
-    failing.parent.mkdir(parents=True, exist_ok=True)
-    failing.write_text("select * from {{ ref('listeners') }} limit 1\n")
+    for name, what in (("called_so", "*"), ("a_number", "cast(user_id as int)")):
+        failing = twin.root / "tests" / "singular" / f"nobody_is_{name}.sql"
+        failing.parent.mkdir(parents=True, exist_ok=True)
+        failing.write_text(f"select {what} from {{{{ ref('listeners') }}}} limit 1\n")
     done = twin.cli("build", "--json")
     assert done.returncode == 1
-    assert "test nobody_is_called_so failed" in done.stderr
+    first = re.search(r"test (nobody_is_\w+) failed", done.stderr)[1]
     assert "Nothing was published; the last release still serves" in done.stderr
     assert done.stdout == ""
     assert twin.query("select built_at from build_info") == built_at
+    # and that is on record, without what the database said of a listener's id
+    record = builds.newest(twin.root / "landing" / "builds")
+    assert (record["status"], record["release_id"]) == ("failed", None)
+    assert (str(record["as_of"]), record["source"]) == ("2025-11-17 00:00:00", "sample")
+    steps = {step["name"]: step for step in record["steps"]}
+    failed = [n for n, s in steps.items() if s["status"] in ("fail", "error")]
+    assert sorted(failed) == ["nobody_is_a_number", "nobody_is_called_so"]
+    assert failed[0] == first
+    assert steps["nobody_is_called_so"]["failures"] == 1
+    assert steps["listeners"]["row_count"] == 250
+    assert steps["sample_songs"]["row_count"] == 600
+    assert steps["release"]["status"] == "skipped"
+    assert "listener-" not in str(record)
 
 
 def holds_lock(workspace, process):
@@ -193,6 +208,7 @@ def test_a_build_that_is_stopped_says_so_and_leaves_the_last_release(twin, secon
     assert err.splitlines()[-1] == "Stopped."
     assert "Traceback" not in err
     assert twin.query("from build_info") == before
+    assert builds.newest(twin.root / "landing" / "builds")["status"] == "stopped"
 
 
 def test_a_build_that_publishes_nothing_says_why_and_fails(sample_project, tmp_path):
@@ -210,6 +226,9 @@ def test_a_build_that_publishes_nothing_says_why_and_fails(sample_project, tmp_p
         )
     )
     assert twin.query("select source from build_info") == [("landing",)]
+    record = builds.newest(twin.root / "landing" / "builds")
+    assert (record["status"], record["release_id"]) == ("unpublished", None)
+    assert {step["status"] for step in record["steps"]} == {"success", "pass"}
 
 
 def test_an_impossible_date_stops_the_build(workspace):

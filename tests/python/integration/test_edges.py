@@ -147,6 +147,10 @@ def test_without_listeners_songs_can_still_be_asked_for(built):
         0,
         40,
     ]
+    # there is nobody to serve, and so nothing to measure but the songs
+    assert built.query("select distinct status from health") == [("ok",)]
+    week = "select places, recommendable_songs, share_of_songs_served from weekly_lists"
+    assert built.query(week) == [(0, 39, 0.0)]
     # nothing is known of any song: all are equal
     assert built.query("select distinct quality_score from songs") == [(0.5,)]
     assert answers(built, "recommend", "--songs", "")["count"] == 30
@@ -186,6 +190,8 @@ def test_one_song_that_its_listener_knows(built):
     assert answers(built, "recommend", "--songs", "s01")["recommendations"] == []
     # a constant signal counts 0.5, and quality weighs 0.1
     assert answers(built, "explain", "u1", "s01")["score"] == pytest.approx(0.05)
+    assert built.query("from vector_shift") == []
+    assert built.query("select sum(candidates) from score_histograms") == [(0,)]
     assert built.cli("demo").returncode == 0
 
 
@@ -221,6 +227,9 @@ def test_hidden_songs_are_heard_but_never_shown(built):
     assert answers(built, "recommend", "--songs", "s01")["count"] == 0
     assert counts(built, "listening_history")[0] > 0
     assert answers(built, "explain", "u00", "s01")["score"] > 0
+    # and nobody is served, which is not healthy
+    bad = "select check_name, check_value from health where status != 'ok'"
+    assert built.query(bad) == [("listeners_served", 0.0)]
 
 
 @pytest.mark.catalogue("hostile")

@@ -121,9 +121,11 @@ def test_no_column_is_described_that_does_not_exist(sample_project, models):
 
 
 def test_public_tables_have_contracts(models):
-    marts = [node for node in models.values() if node["fqn"][1] == "marts"]
-    assert len(marts) > 10
-    assert [n["name"] for n in marts if not n["config"]["contract"]["enforced"]] == []
+    public = [
+        node for node in models.values() if node["fqn"][1] in ("marts", "monitoring")
+    ]
+    assert len(public) > 20
+    assert [n["name"] for n in public if not n["config"]["contract"]["enforced"]] == []
 
 
 def test_macros_and_their_arguments_are_described(manifest):

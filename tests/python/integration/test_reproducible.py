@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from conftest import DBT
+from sunorecsys import builds
 
 
 def hashes(workspace) -> dict[str, str]:
@@ -13,10 +14,16 @@ def hashes(workspace) -> dict[str, str]:
 
 
 def test_one_thread_and_two_build_the_same_sample(sample_project, workspace):
+    """Though one of them knows of an earlier build."""
+    with builds.recorded(workspace.root / "landing") as record:
+        record.status = "unpublished"
     done = workspace.run(*DBT, "build", "--threads", "1")
     assert done.returncode == 0, done.stdout[-3000:]
     assert hashes(workspace) == hashes(sample_project)
     assert workspace.current.readlink() == sample_project.current.readlink()
+    known = "select status from build_history"
+    assert workspace.query(known) == [("unpublished",)]
+    assert sample_project.query(known) == []
 
 
 @pytest.mark.large

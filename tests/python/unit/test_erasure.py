@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sunorecsys import audit, blocklist, erasure, feedback, landing
+from sunorecsys import audit, blocklist, builds, erasure, feedback, landing
 from sunorecsys.errors import SunorecsysError, UsageError
 from sunorecsys.feedback import Event
 from sunorecsys.project import Project
@@ -333,8 +333,13 @@ def test_an_ingest_that_begins_meanwhile_leaves_the_proof_open(project):
     begun[0].__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("user", ["7", "2", "dbt", "1,000"])
+@pytest.mark.parametrize("user", ["7", "2", "dbt", "1,000", "failed", "content"])
 def test_numbers_and_words_of_the_build_are_nobody(project, user):
+    with builds.recorded(project.landing) as record:
+        record.steps = [{"name": "content", "seconds": 7.0, "row_count": 2}]
+    shape = pa.schema([("channel", pa.string()), ("candidates", pa.int64())])
+    counted = {"channel": "content", "candidates": 7}
+    land(project, "monitoring", [counted], schema=shape)
     about = project.root / "target" / "manifest.json"
     about.parent.mkdir()
     about.write_text('{"dbt": "1.11.7", "rows": 7, "version": 2}')

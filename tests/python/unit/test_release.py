@@ -32,11 +32,12 @@ names = [row[0] for row in session.execute(
     "where database_name = 'source' and table_name != 'build_info'"
 ).fetchall()]
 tables = {name: session.sql(f"select * from source.{name}") for name in names}
+measured = {name: tables.pop(name) for name in ("build_history", "build_steps")}
 clock = session.sql("select as_of, week_start, source from source.build_info")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
     nothing = session.sql("select null::timestamp as received_at")
-    release.publish(session, tables, clock, nothing, releases=folder, kept=4,
+    release.publish(session, tables, measured, clock, nothing, releases=folder, kept=4,
                     invocation=release.Invocation("build"))
 except SunorecsysError as error:
     print(error)
@@ -71,6 +72,9 @@ class Desk:
             )
             for (name,) in names
         }
+        self.measured = {
+            name: self.tables.pop(name) for name in ("build_history", "build_steps")
+        }
 
     def publish(
         self, as_of=MONDAY, source="sample", kept=4, invocation=WHOLE, **tables
@@ -86,6 +90,7 @@ class Desk:
         (row,) = release.publish(
             self.session,
             self.tables | changed,
+            self.measured,
             clock,
             self.session.sql("select timestamp '2025-11-16 12:00' as received_at"),
             releases=str(self.folder),
@@ -196,6 +201,17 @@ def test_the_order_of_rows_does_not_change_the_name(desk):
     assert desk.publish(recommendations=shuffled) == first
 
 
+def test_what_was_measured_of_builds_is_published_and_names_nothing(desk):
+    first = desk.publish()
+    desk.measured["build_history"] = desk.session.sql(
+        "select 'slow' as build_id, 99.5 as seconds"
+    )
+    assert desk.publish() == first
+    assert desk.query("from build_history") == [("slow", 99.5)]
+    ((hashed,),) = desk.query("select map_keys(content_hashes) from build_info")
+    assert set(hashed) == set(desk.tables)
+
+
 @pytest.mark.parametrize(("kept", "stay"), [(3, 3), (1, 1), (0, 1)])
 def test_only_the_newest_releases_stay(desk, kept, stay):
     published = []
@@ -220,7 +236,7 @@ def test_an_older_build_stays_while_it_serves(desk):
         ("_copy", duckdb.IOException("disk")),
         ("_finish", KeyboardInterrupt()),
         ("check", duckdb.CatalogException("no macro")),
-        ("_write_served", OSError("disk")),
+        ("_keep_week", OSError("disk")),
         ("sync", OSError("disk")),
         ("point_current", OSError("disk")),
         ("point_current", KeyboardInterrupt()),
@@ -290,6 +306,21 @@ def test_lists_of_own_data_are_kept_as_this_weeks_served_lists(desk, tmp_path):
     )
     assert len(rows) == expected == listed > 0
     assert {row["week_start"] for row in rows} == {date(2025, 11, 17)}
+
+
+def test_how_scores_are_distributed_is_kept_by_week(desk, tmp_path):
+    desk.publish(source="landing")
+    kept = tmp_path / "landing" / "monitoring" / "week=2025-11-17.parquet"
+    columns = "week_start, channel, score_bin, candidates"
+    stored = duckdb.execute(
+        f"select {columns} from read_parquet('{kept}', hive_partitioning = false) "
+        "order by all"
+    ).fetchall()
+    assert stored == desk.query(f"select {columns} from score_histograms order by all")
+    # ten bins of four channels
+    assert len(stored) == 40
+    desk.publish(source="landing", as_of=MONDAY + timedelta(days=1))
+    assert [file.name for file in kept.parent.iterdir()] == [kept.name]
 
 
 def test_the_sample_serves_nobody(desk, tmp_path):
