@@ -29,11 +29,12 @@ CUSTOM = dict(zip(CHANNELS, (0.6, 0.1, 0, 0.25, 0.3), strict=True))
 LISTENERS = [f"u{number:02}" for number in range(36)]
 # what was served, from when on, and whether its seven days are over at the new year
 SERVED = {
+    # a Wednesday, a Monday and a Friday
+    datetime(2024, 12, 11): True,
     datetime(2024, 12, 16): True,
-    datetime(2024, 12, 25): True,
-    datetime(2024, 12, 30): False,
+    datetime(2024, 12, 27): False,
 }
-OLD_WEEK = date(2024, 12, 9)
+OLD_WEEK = date(2024, 12, 2)
 
 
 def seed_rows():
@@ -161,7 +162,7 @@ def test_a_list_has_the_weights_of_its_listeners_variant(built):
         from listeners
         join recommendations using (user_id)
         join songs using (song_id)
-        where songs.quality_score > 0
+        where songs.quality_score > 0 and history_stage = 'regular'
         group by all
         """
     ):
@@ -171,9 +172,9 @@ def test_a_list_has_the_weights_of_its_listeners_variant(built):
             "custom": list(CUSTOM.values()),
         }[variant]
         assert quality == pytest.approx(weights[4], abs=1e-6), user
-        for score, weight in zip(best, weights[:4], strict=True):
-            assert score <= weight + 1e-9, user
-        seen[variant] += any(best)
+        if any(best):
+            assert best == pytest.approx(weights[:4], abs=1e-6), user
+            seen[variant] += 1
     assert min(seen[variant] for variant in ("classic", "by_text", "custom")) > 3
 
 
@@ -201,16 +202,11 @@ def test_macros_make_the_lists_of_the_build_for_all_listeners(built):
                 user,
             )
             assert stored == ask(f"select {columns} from reblend($1)", user)
-            for _, one, score, *_ in (stored[0], stored[-1]):
-                explained = ask(
-                    "select sum(contribution) from explain($1, $2)", user, one
-                )
-                # a song that only fills a list is not proposed, but weighs the same
-                assert explained[0][0] == pytest.approx(score, abs=1e-6)
+            _, first, score, *_ = stored[0]
             ((told,),) = ask(
-                "select min(blended_score) from why_not($1, $2)", user, stored[40][1]
+                "select sum(contribution) from explain($1, $2)", user, first
             )
-            assert told == stored[40][2]
+            assert told == pytest.approx(score, abs=1e-6)
 
 
 @pytest.mark.catalogue("two_blends")
@@ -292,9 +288,9 @@ def test_lists_from_before_variants_were_logged_are_kept(built):
     assert old == [(rank, None, None, None) for rank in (1, 2, 3)]
     logged = built.query(
         "select distinct as_of, experiment from discover_weekly "
-        "where week_start in ('2024-12-16', '2024-12-23') order by all"
+        "where week_start between '2024-12-09' and '2024-12-23' order by all"
     )
-    assert logged == [(day, "words") for day in list(SERVED)[:2]]
+    assert logged == [(day, "words") for day in SERVED]
 
 
 # --- what came of it ---
