@@ -41,6 +41,7 @@ first_listens as (
         song_id,
         min(occurred_at) as heard_at
     from listens
+    semi join finished_lists using (user_id, song_id)
     group by user_id, song_id
 
 )

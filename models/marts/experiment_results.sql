@@ -1,6 +1,7 @@
-{%- if not 0 < var('experiment_effect') <= 0.5 -%}
+{%- set effect = var('experiment_effect') -%}
+{%- if effect is not number or not 0 < effect <= 0.5 -%}
     {{ exceptions.raise_compiler_error(
-        'experiment_effect is ' ~ var('experiment_effect')
+        'experiment_effect is ' ~ effect
         ~ '; use a difference of hit rates, above 0 and at most 0.5.'
     ) }}
 {%- endif -%}
@@ -26,9 +27,8 @@ controls as (
         -- the hit rates that the experiment should tell apart
         case when metric = 'hit_rate' then value end as p1,
         case
-            when p1 + {{ var('experiment_effect') }} <= 1
-                then p1 + {{ var('experiment_effect') }}
-            else p1 - {{ var('experiment_effect') }}
+            when p1 + {{ effect }} <= 1 then p1 + {{ effect }}
+            else p1 - {{ effect }}
         end as p2,
         (p1 + p2) / 2 as p
     from experiment_means
