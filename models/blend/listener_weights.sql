@@ -9,20 +9,25 @@ listener_activity as (
 
 ),
 
-variant_weights as (
+listener_variants as (
 
     select
-        history_stage,
-        channel,
-        weight
-    from {{ ref('variant_weights') }}
-    where variant = '{{ valid_name(var("variant")) }}'
+        user_index,
+        variant
+    from {{ ref('listener_variants') }}
+
+),
+
+variant_weights as (
+
+    select * from {{ ref('variant_weights') }}
 
 ),
 
 stage_weights as (
 
     select
+        variant,
         history_stage,
         max(weight) filter (where channel = 'item_cf') as item_cf,
         max(weight) filter (where channel = 'content') as content,
@@ -30,7 +35,7 @@ stage_weights as (
         max(weight) filter (where channel = 'user_cf') as user_cf,
         max(weight) filter (where channel = 'quality') as quality
     from variant_weights
-    group by history_stage
+    group by variant, history_stage
 
 )
 
@@ -42,4 +47,5 @@ select
     stage_weights.user_cf,
     stage_weights.quality
 from listener_activity
-inner join stage_weights using (history_stage)
+inner join listener_variants using (user_index)
+inner join stage_weights using (variant, history_stage)

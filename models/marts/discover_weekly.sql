@@ -15,7 +15,10 @@ served_lists as (
 
 build_clock as (
 
-    select week_start from {{ ref('build_clock') }}
+    select
+        as_of,
+        week_start
+    from {{ ref('build_clock') }}
 
 ),
 
@@ -23,7 +26,8 @@ listeners as (
 
     select
         user_id,
-        user_index
+        user_index,
+        experiment
     from {{ ref('listeners') }}
 
 )
@@ -37,7 +41,10 @@ select
     served_lists.song_id,
     served_lists.blended_score,
     served_lists.primary_channel,
-    served_lists.reason
+    served_lists.reason,
+    served_lists.as_of,
+    served_lists.variant,
+    served_lists.experiment
 from served_lists
 left join listeners using (user_id)
 union all
@@ -49,6 +56,10 @@ select
     recommendations.song_id,
     recommendations.blended_score,
     recommendations.primary_channel,
-    recommendations.reason
+    recommendations.reason,
+    build_clock.as_of,
+    recommendations.variant,
+    listeners.experiment
 from recommendations
+inner join listeners using (user_index)
 cross join build_clock

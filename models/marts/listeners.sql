@@ -6,6 +6,12 @@ listener_activity as (
 
 ),
 
+listener_variants as (
+
+    select * from {{ ref('listener_variants') }}
+
+),
+
 matrix_users as (
 
     select
@@ -22,6 +28,9 @@ select
     listener_activity.interaction_count,
     listener_activity.first_interaction_at,
     listener_activity.last_interaction_at,
-    listener_activity.history_stage
+    listener_activity.history_stage,
+    listener_variants.variant,
+    listener_variants.experiment
 from listener_activity
+inner join listener_variants using (user_index)
 inner join matrix_users using (user_index)

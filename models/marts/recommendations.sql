@@ -12,6 +12,15 @@ recommendation_sentences as (
 
 ),
 
+listener_variants as (
+
+    select
+        user_index,
+        variant
+    from {{ ref('listener_variants') }}
+
+),
+
 matrix_users as (
 
     select
@@ -44,8 +53,9 @@ select
     listener_recommendations.primary_channel,
     listener_recommendations.relaxed_rule,
     recommendation_sentences.reason,
-    '{{ valid_name(var("variant")) }}' as variant
+    listener_variants.variant
 from listener_recommendations
 inner join recommendation_sentences using (user_index, song_index)
+inner join listener_variants using (user_index)
 inner join matrix_users using (user_index)
 inner join catalogue using (song_index)

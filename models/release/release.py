@@ -16,6 +16,7 @@ def model(dbt, session):
         "als_gram": dbt.ref("als_gram"),
         "discover_weekly": dbt.ref("discover_weekly"),
         "popular_songs": dbt.ref("popular_songs"),
+        "experiment_results": dbt.ref("experiment_results"),
         "channel_weights": dbt.ref("variant_weights"),
         "channel_scales": dbt.ref("channel_scales"),
         "build_settings": dbt.ref("build_settings"),

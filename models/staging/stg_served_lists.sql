@@ -1,5 +1,6 @@
 with
 
+-- lists that were served before a column was logged lack it
 served_lists as (
 
     select
@@ -8,9 +9,11 @@ served_lists as (
         cast(null as integer) as playlist_rank,
         cast(null as varchar) as song_id,
         cast(null as double) as blended_score,
-        -- files of earlier versions do not have it
         cast(null as varchar) as primary_channel,
-        cast(null as varchar) as reason
+        cast(null as varchar) as reason,
+        cast(null as timestamp) as as_of,
+        cast(null as varchar) as variant,
+        cast(null as varchar) as experiment
     where false
     {% if execute and source_is_landing() and landing_files('served') > 0 -%}
     union all by name
@@ -34,7 +37,10 @@ select
     served_lists.song_id,
     served_lists.blended_score,
     served_lists.primary_channel,
-    served_lists.reason
+    served_lists.reason,
+    served_lists.as_of,
+    served_lists.variant,
+    served_lists.experiment
 from served_lists
 inner join build_clock
     on served_lists.week_start < build_clock.week_start

@@ -24,7 +24,10 @@ def build(
         ),
     ] = None,
     variant: Annotated[
-        str | None, typer.Option(help="Weights to blend with, of channel_weights.")
+        str | None,
+        typer.Option(
+            help="Weights to blend with, of channel_weights; experiments keep theirs."
+        ),
     ] = None,
     weights: Annotated[
         str | None,

@@ -164,15 +164,17 @@ def _facts(title: str, facts: dict[str, Any]) -> None:
 
 def _show_weights(weights: reader.Rows) -> None:
     table = output.table("Weights of the channels")
+    table.add_column("variant")
     table.add_column("listeners")
     for channel in reader.CHANNELS:
         table.add_column(channel, justify="right")
-    stages: dict[str, dict[str, float]] = {}
+    stages: dict[tuple[str, str], dict[str, float]] = {}
     for row in weights:
-        stages.setdefault(row["history_stage"], {})[row["channel"]] = row["weight"]
+        stage = row["variant"], row["history_stage"]
+        stages.setdefault(stage, {})[row["channel"]] = row["weight"]
     for stage, by_channel in stages.items():
         table.add_row(
-            output.plain(stage),
+            *map(output.plain, stage),
             *(f"{by_channel.get(channel, 0):g}" for channel in reader.CHANNELS),
         )
     output.results.print(table)

@@ -200,7 +200,7 @@ def roll_back(folder: Path, release_id: str | None = None) -> Rollback:
 
 
 def settings(path: Path) -> tuple[dict[str, Any], reader.Rows]:
-    """Return build_settings of a release, and the weights that its lists have.
+    """Return build_settings of a release, and the weights of the variants in use.
 
     Raises:
         SunorecsysError: the release cannot be read.
@@ -211,12 +211,17 @@ def settings(path: Path) -> tuple[dict[str, Any], reader.Rows]:
             opened,
             """
             select
+                channel_weights.variant,
                 channel_weights.history_stage,
                 channel_weights.channel,
                 channel_weights.weight
             from channel_weights
-            inner join build_settings using (variant)
-            order by history_stage, channel
+            semi join (
+                select variant from build_settings
+                union
+                select variant from listeners
+            ) using (variant)
+            order by variant, history_stage, channel
             """,
         )
     return row, weights

@@ -11,7 +11,7 @@ TABLES = {
     "bridge_count, model_version, audio_url, image_url, is_remix, play_count, "
     "upvote_count, comment_count, engagement_rate, popularity_score, quality_score",
     "listeners": "user_id, song_count, interaction_count, first_interaction_at, "
-    "last_interaction_at, history_stage",
+    "last_interaction_at, history_stage, variant, experiment",
     "user_songs": "user_id, song_id, weight, interaction_count, first_interaction_at, "
     "last_interaction_at, is_liked, is_disliked",
     "listening_history": "user_id, song_id, history_rank, weight, last_interaction_at, "
@@ -25,7 +25,7 @@ TABLES = {
     "user_factors": "user_id, factors",
     "als_gram": "gram",
     "discover_weekly": "week_start, user_id, playlist_rank, song_id, blended_score, "
-    "reason",
+    "reason, as_of, variant, experiment",
     "popular_songs": "popularity_rank, song_id, popularity_score",
     "channel_weights": "variant, history_stage, channel, weight",
     "health": "check_name, subject, check_value, warn_at, bad_at, status, what_to_do",

@@ -31,9 +31,12 @@ weights as (
     select
         channel_weights.channel,
         channel_weights.weight
-    from channel_weights
-    inner join build_settings
-        on channel_weights.variant = build_settings.variant
+    from build_settings
+    left join listeners on listeners.user_id = user_id
+    inner join channel_weights
+        on
+            coalesce(listeners.variant, build_settings.variant)
+            = channel_weights.variant
     inner join asked
         on channel_weights.history_stage = asked.history_stage
 ),

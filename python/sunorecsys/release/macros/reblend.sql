@@ -1,11 +1,11 @@
 -- reblend(user_id, item_cf := null, content := null, prompt := null, user_cf := null,
 -- quality := null): the stored recommendations of a listener under other weights, with
 -- the change of rank; rank_change is positive where a song rises. null: the weight of
--- the release. The scores are those that a build with these weights would give; the
--- songs are the stored ones, so a song that no stored weight brought up is not found.
--- Repeats and songs under the quality threshold stay behind, the caps per creator and
--- genre count anew, and songs that only fill the list stay last. No rows: unknown
--- listener. A weight below 0 or of 1e9 and more is an error, and so is NaN.
+-- the listener's variant. The scores are those that a build with these weights would
+-- give; the songs are the stored ones, so a song that no stored weight brought up is
+-- not found. Repeats and songs under the quality threshold stay behind, the caps per
+-- creator and genre count anew, and songs that only fill the list stay last. No rows:
+-- unknown listener. A weight below 0 or of 1e9 and more is an error, and so is NaN.
 create or replace macro reblend(
     user_id,
     item_cf := null,
@@ -42,11 +42,10 @@ weights as (
         coalesce(asked_weights.weight, channel_weights.weight) as weight,
         coalesce(asked_weights.weight != channel_weights.weight, false) as is_new
     from listeners
-    cross join build_settings
     inner join channel_weights
         on
             listeners.history_stage = channel_weights.history_stage
-            and build_settings.variant = channel_weights.variant
+            and listeners.variant = channel_weights.variant
     inner join asked_weights on channel_weights.channel = asked_weights.channel
     where listeners.user_id = user_id
 ),

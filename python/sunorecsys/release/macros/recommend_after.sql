@@ -1,7 +1,8 @@
 -- recommend_after(user_id, played, left_out, n): the list of a listener after what has
 -- happened since the release, by the rules and scores of a build. With nothing played
 -- and left out it is the list of the release; for an unknown listener it is made from
--- what was played alone, and from nothing it is the list of popular, varied songs.
+-- what was played alone, and from nothing it is the list of popular, varied songs. The
+-- weights are those of the listener's variant; an unknown one has that of the build.
 --
 -- played: list of {song_id, weight}, the newest first. left_out: list of song ids.
 create or replace macro recommend_after(user_id, played, left_out, n) as table
@@ -46,8 +47,12 @@ stage_weights as (
             as user_cf,
         max(channel_weights.weight) filter (channel_weights.channel = 'quality')
             as quality
-    from channel_weights
-    inner join build_settings on channel_weights.variant = build_settings.variant
+    from build_settings
+    left join listeners on listeners.user_id = user_id
+    inner join channel_weights
+        on
+            coalesce(listeners.variant, build_settings.variant)
+            = channel_weights.variant
     group by channel_weights.history_stage
 ),
 served as (

@@ -17,6 +17,7 @@ asked as materialized (
     select
         listeners.user_index,
         listeners.history_stage,
+        listeners.variant as listener_variant,
         songs.song_index,
         songs.creator_id,
         songs.creator_name,
@@ -42,7 +43,7 @@ weights as (
     inner join channel_weights
         on
             asked.history_stage = channel_weights.history_stage
-            and asked.variant = channel_weights.variant
+            and asked.listener_variant = channel_weights.variant
 ),
 served as (
     select
