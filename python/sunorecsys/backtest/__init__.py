@@ -5,6 +5,7 @@ lists of a week are carried to the next one as served. Each is measured by the s
 that listeners first listened to in the seven days after.
 """
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ _SELECTION = (
 
 
 # what is kept of each week while the others are built
-_TABLES = ("listener_metrics", "catalogue_metrics", "evaluation_summary")
+_TABLES = ("evaluation_summary", "listener_metrics", "catalogue_metrics")
 
 
 class NoSuchWeek(SunorecsysError):
@@ -120,23 +121,30 @@ def run(
     if compare and differing:
         chains["classic"] = dict(CLASSIC)
     source = source_of(project)
-    with build_lock(project.root, "evaluation"), scratch_project(project, source) as at:
-        as_ofs = weeks_of(event_days(at), weeks=weeks, as_of=as_of)
-        steps = _Steps(on_step, len(chains) * weeks)
-        found = at.root / "found"
-        for chain, variables in chains.items():
-            for served in (at.landing / "served").glob("*.parquet"):
-                served.unlink()
+    name = str(settings["variant"])
+    try:
+        with build_lock(project.root, "evaluation"), contextlib.ExitStack() as stack:
+            days = event_days(project, source)
+            as_ofs = weeks_of(days, weeks=weeks, as_of=as_of)
+            at = stack.enter_context(scratch_project(project, source))
+            steps = _Steps(on_step, len(chains) * weeks)
+            found = at.root / "found"
+            for chain, variables in chains.items():
+                for served in (at.landing / "served").glob("*.parquet"):
+                    served.unlink()
+                for day in as_ofs:
+                    _build_week(at, day, variables, steps)
+                    _keep_week(at, found / f"chain={chain}" / f"as_of={day}", day)
+            results, by_week = _measured(found)
             for day in as_ofs:
-                _build_week(at, day, variables, steps)
-                _keep_week(at, found / f"chain={chain}" / f"as_of={day}", day)
-        results, by_week = _measured(found)
-        for day in as_ofs:
-            week = (
-                found / "chain=chosen" / f"as_of={day}" / "evaluation_summary.parquet"
-            )
-            _write(project, week, day, source, str(settings["variant"]))
-    return Backtest(source, str(settings["variant"]), as_ofs, results, by_week)
+                week = found / "chain=chosen" / f"as_of={day}" / f"{_TABLES[0]}.parquet"
+                _write(project, week, day, source, name)
+    except (duckdb.Error, OSError) as error:
+        raise SunorecsysError(
+            f"The evaluation stopped: {first_line(error)} What served still serves. "
+            "Free space or mend the cause, then try again."
+        ) from error
+    return Backtest(source, name, as_ofs, results, by_week)
 
 
 def source_of(project: Project) -> str:
@@ -148,20 +156,25 @@ def source_of(project: Project) -> str:
     return "landing" if has_songs else "sample"
 
 
-def event_days(project: Project) -> list[date]:
+def event_days(project: Project, source: str) -> list[date]:
     """Return the days on which anything happened, in order."""
     days: set[date] = set()
-    files = [str(f) for f in (project.landing / "interactions").glob("*.parquet")]
+    if source == "landing":
+        files = sorted((project.landing / "interactions").glob("*.parquet"))
+        relation = "read_parquet($files)"
+        journal = Journal(project.feedback)
+        journal.refresh()
+        days.update(event.occurred_at.date() for event in journal.all_events())
+    else:
+        files = [project.root / "seeds" / "sample" / "sample_interactions.csv"]
+        relation = "read_csv($files)"
     if files:
         rows = duckdb.execute(
-            "select distinct cast(occurred_at as date) from read_parquet($1) "
-            "where occurred_at > cast($2 as timestamp)",
-            [files, NO_TIME],
+            f"select distinct cast(occurred_at as date) from {relation} "  # noqa: S608
+            "where occurred_at > cast($no_time as timestamp)",
+            {"files": [str(file) for file in files], "no_time": NO_TIME},
         ).fetchall()
         days.update(day for (day,) in rows)
-    journal = Journal(project.feedback)
-    journal.refresh()
-    days.update(event.occurred_at.date() for event in journal.all_events())
     return sorted(days)
 
 
@@ -282,7 +295,9 @@ def _keep_week(at: Project, folder: Path, day: date) -> None:
 
 def _measured(found: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the statistics over all weeks, and the metrics of each."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(
+        config={"temp_directory": str(found / "spilled")}
+    ) as connection:
         for table in _TABLES:
             # the names of the folders are the columns chain and as_of
             connection.read_parquet(
@@ -329,40 +344,34 @@ def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
 def _write(project: Project, week: Path, day: date, source: str, variant: str) -> None:
     """Write the metrics of a week to landing, for the builds to come."""
     target = project.landing / "evaluations" / f"{day}-{source}-{variant}.parquet"
-    try:
-        with replacing(target) as aside:
-            duckdb.execute(
-                f"""
-                copy (
-                    select
-                        cast($as_of as timestamp) as as_of,
-                        cast($until as timestamp) as evaluated_until,
-                        cast($source as varchar) as source,
-                        cast($variant as varchar) as variant,
-                        recommender,
-                        history_stage,
-                        metric,
-                        k,
-                        value,
-                        standard_error,
-                        users
-                    from read_parquet($week)
-                    order by recommender, history_stage, metric, k
-                ) to {quoted(str(aside))} (format parquet, compression zstd)
-                """,  # noqa: S608
-                {
-                    "as_of": day,
-                    "until": day + timedelta(days=DAYS),
-                    "source": source,
-                    "variant": variant,
-                    "week": str(week),
-                },
-            )
-    except (duckdb.Error, OSError) as error:
-        raise SunorecsysError(
-            f"The evaluation could not be kept: {first_line(error)} Free space or make "
-            "landing/evaluations writable, then try again."
-        ) from error
+    with replacing(target) as aside:
+        duckdb.execute(
+            f"""
+            copy (
+                select
+                    cast($as_of as timestamp) as as_of,
+                    cast($until as timestamp) as evaluated_until,
+                    cast($source as varchar) as source,
+                    cast($variant as varchar) as variant,
+                    recommender,
+                    history_stage,
+                    metric,
+                    k,
+                    value,
+                    standard_error,
+                    users
+                from read_parquet($week)
+                order by recommender, history_stage, metric, k
+            ) to {quoted(str(aside))} (format parquet, compression zstd)
+            """,  # noqa: S608
+            {
+                "as_of": day,
+                "until": day + timedelta(days=DAYS),
+                "source": source,
+                "variant": variant,
+                "week": str(week),
+            },
+        )
 
 
 @dataclass(frozen=True)
