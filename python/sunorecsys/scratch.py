@@ -40,24 +40,25 @@ def scratch_project(project: Project, source: str) -> Iterator[Project]:
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target, prefix=_PREFIX) as name:
         copy = Project(Path(name).resolve())
-        for part in _PARTS:
-            found = project.root / part
-            if found.is_dir():
-                # no data changes how a unit test ends
-                skipped = shutil.ignore_patterns("*__unit_tests.yml")
-                shutil.copytree(found, copy.root / part, ignore=skipped)
+        # its lock says that it is in use
+        with build_lock(copy.root), _own_warehouse(copy):
+            for part in _PARTS:
+                found = project.root / part
+                if found.is_dir():
+                    # no data changes how a unit test ends
+                    skipped = shutil.ignore_patterns("*__unit_tests.yml")
+                    shutil.copytree(found, copy.root / part, ignore=skipped)
+                else:
+                    shutil.copy(found, copy.root / part)
+            copy.landing.mkdir()
+            if source == "landing":
+                linked = [*KINDS, "feedback", "blocked"]
             else:
-                shutil.copy(found, copy.root / part)
-        copy.landing.mkdir()
-        if source == "landing":
-            linked = [*KINDS, "feedback", "blocked"]
-        else:
-            linked = ["blocked"]
-            _land_sample(copy)
-        for kind in linked:
-            if (project.landing / kind).is_dir():
-                (copy.landing / kind).symlink_to(project.landing / kind)
-        with _own_warehouse(copy), build_lock(copy.root):
+                linked = ["blocked"]
+                _land_sample(copy)
+            for kind in linked:
+                if (project.landing / kind).is_dir():
+                    (copy.landing / kind).symlink_to(project.landing / kind)
             yield copy
 
 

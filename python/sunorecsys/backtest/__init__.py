@@ -27,8 +27,9 @@ from sunorecsys.release import quoted
 from sunorecsys.scratch import scratch_project
 
 DAYS = 7
-# what is compared from week to week, and shown
+# the depth that is shown, and with the recommender what weeks are compared by
 K = 10
+_JUDGED = "blended"
 
 # the published defaults, which every other setting is compared with
 CLASSIC: Mapping[str, Any] = {
@@ -114,6 +115,7 @@ def run(
     settings = dict(project.variables())
     if variant is not None:
         settings["variant"] = variant
+    _require_measured(settings)
     chains: dict[str, dict[str, Any]] = {"chosen": {}}
     if variant is not None:
         chains["chosen"]["variant"] = variant
@@ -145,6 +147,16 @@ def run(
             "Free space or mend the cause, then try again."
         ) from error
     return Backtest(source, name, as_ofs, results, by_week)
+
+
+def _require_measured(settings: Mapping[str, Any]) -> None:
+    """Raise if the settings leave out what weeks are compared by."""
+    for name, needed in (("evaluation_depths", K), ("evaluated_recommenders", _JUDGED)):
+        if needed not in settings.get(name, ()):
+            raise SunorecsysError(
+                f"{name} in dbt_project.yml lacks {needed}, by which weeks are "
+                "compared. Add it."
+            )
 
 
 def source_of(project: Project) -> str:
@@ -404,7 +416,7 @@ def change(project: Project, now: Backtest, *, may_fall_by: float) -> Change:
         row
         for row in now.by_week
         if (row["as_of"], row["recommender"], row["metric"], row["k"])
-        == (day, "blended", "ndcg", K)
+        == (day, _JUDGED, "ndcg", K)
     ]
     earlier = _kept(project, now, day)
     if not earlier:
@@ -433,7 +445,7 @@ def _kept(project: Project, now: Backtest, day: date) -> list[tuple[float, float
             "select value, coalesce(standard_error, 0) "
             "from read_parquet($files) "
             "where as_of < $day and source = $source and variant = $variant "
-            "and recommender = 'blended' and history_stage = 'all' "
+            "and recommender = $recommender and history_stage = 'all' "
             "and metric = 'ndcg' and k = $k "
             "order by as_of desc limit $weeks",
             {
@@ -441,6 +453,7 @@ def _kept(project: Project, now: Backtest, day: date) -> list[tuple[float, float
                 "day": datetime.combine(day, datetime.min.time()),
                 "source": now.source,
                 "variant": now.variant,
+                "recommender": _JUDGED,
                 "k": K,
                 "weeks": _KEPT_WEEKS,
             },

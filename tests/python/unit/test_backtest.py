@@ -11,7 +11,7 @@ import yaml
 from scipy import stats
 
 from conftest import ROOT, play
-from sunorecsys import backtest
+from sunorecsys import backtest, weekly
 from sunorecsys.backtest import NoSuchWeek, plot, weeks_of
 from sunorecsys.errors import SunorecsysError, UsageError
 from sunorecsys.feedback import Event, Journal
@@ -206,6 +206,42 @@ def test_the_classic_defaults_are_compared_listener_by_listener(tmp_path):
 def test_the_classic_defaults_are_those_that_are_shipped():
     shipped = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]
     assert {name: shipped[name] for name in backtest.CLASSIC} == backtest.CLASSIC
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "evaluation_depths",
+            "[5, 20]",
+            "evaluation_depths in dbt_project.yml lacks 10",
+        ),
+        ("evaluated_recommenders", "[content]", "dbt_project.yml lacks blended"),
+    ],
+)
+def test_settings_that_leave_nothing_to_compare_are_refused(
+    tmp_path, name, value, said
+):
+    (tmp_path / "dbt_project.yml").write_text(settings(**{name: value}))
+    with pytest.raises(SunorecsysError, match=said):
+        backtest.run(Project(tmp_path))
+
+
+@pytest.mark.parametrize("value", ["", "much", "-0.1", "1.5", ".nan", "true"])
+def test_a_margin_that_is_no_share_is_refused(tmp_path, value):
+    (tmp_path / "dbt_project.yml").write_text(settings(ndcg_may_fall_by=value))
+    with pytest.raises(SunorecsysError, match="use a number from 0 to 1"):
+        weekly._look_back(Project(tmp_path), date(2025, 1, 6), None)
+
+
+def settings(**changed):
+    values = {
+        "variant": "classic",
+        "evaluation_depths": "[10]",
+        "evaluated_recommenders": "[blended]",
+    } | changed
+    lines = [f"  {name}: {value}" for name, value in values.items()]
+    return "\n".join(["name: sunorecsys", "vars:", *lines, ""])
 
 
 # --- holding a release back ----------------------------------------------------------
