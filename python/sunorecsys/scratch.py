@@ -58,16 +58,17 @@ def empty_project(project: Project) -> Iterator[Project]:
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target, prefix=_PREFIX) as name:
         copy = Project(Path(name).resolve())
-        for part in _PARTS:
-            found = project.root / part
-            if found.is_dir():
-                # no data changes how a unit test ends
-                skipped = shutil.ignore_patterns("*__unit_tests.yml")
-                shutil.copytree(found, copy.root / part, ignore=skipped)
-            else:
-                shutil.copy(found, copy.root / part)
-        copy.landing.mkdir()
-        with _own_warehouse(copy), build_lock(copy.root):
+        # its lock says that it is in use
+        with build_lock(copy.root), _own_warehouse(copy):
+            for part in _PARTS:
+                found = project.root / part
+                if found.is_dir():
+                    # no data changes how a unit test ends
+                    skipped = shutil.ignore_patterns("*__unit_tests.yml")
+                    shutil.copytree(found, copy.root / part, ignore=skipped)
+                else:
+                    shutil.copy(found, copy.root / part)
+            copy.landing.mkdir()
             yield copy
 
 

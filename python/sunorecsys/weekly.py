@@ -1,7 +1,7 @@
 """The weekly build: when it is due, and what came of it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -53,6 +53,7 @@ def run(
     *,
     today: date,
     day: str = "monday",
+    variables: Mapping[str, Any] | None = None,
     force: bool = False,
     on_step: build.OnStep | None = None,
 ) -> Week:
@@ -62,6 +63,7 @@ def run(
         project: nobody else builds it meanwhile.
         today: the UTC date; the release counts what happened before the last ``day``.
         day: a day of the week, from `DAYS`.
+        variables: of dbt, in place of those of the project.
         force: publish also if nDCG fell.
         on_step: see `sunorecsys.build.run`; of the backtest, then of the build.
 
@@ -72,6 +74,7 @@ def run(
     """
     as_of = due_day(today, day)
     next_due = as_of + timedelta(days=7)
+    chosen = dict(variables or {})
     with build_lock(project.root):
         there = _release_of(project, as_of, today)
         if there is not None:
@@ -82,7 +85,7 @@ def run(
             return Week(False, release_id, its_as_of, next_due)
         before = _read_until(project)
         begun = time.monotonic()
-        evaluation, skipped = _look_back(project, as_of, on_step)
+        evaluation, skipped = _look_back(project, as_of, chosen, on_step)
         if evaluation is not None and evaluation.has_fallen and not force:
             raise SunorecsysError(
                 f"The release was held back: nDCG@{backtest.K} of the week from "
@@ -92,7 +95,9 @@ def run(
                 'last release still serves. See "sunorecsys evaluate", and publish all '
                 'the same with "sunorecsys weekly --force".'
             )
-        built = build.run(project, {"as_of": as_of.isoformat()}, on_step=on_step)
+        built = build.run(
+            project, {**chosen, "as_of": as_of.isoformat()}, on_step=on_step
+        )
         if built.release_id is None:
             raise SunorecsysError(built.message)
         with reader.open_release(project.current_release) as opened:
@@ -116,7 +121,10 @@ def run(
 
 
 def _look_back(
-    project: Project, as_of: date, on_step: build.OnStep | None
+    project: Project,
+    as_of: date,
+    variables: Mapping[str, Any],
+    on_step: build.OnStep | None,
 ) -> tuple[backtest.Change | None, list[str]]:
     """Evaluate the week before, or say why that cannot be done."""
     may_fall_by = project.variables().get("ndcg_may_fall_by")
@@ -132,7 +140,12 @@ def _look_back(
     before = as_of - timedelta(days=backtest.DAYS)
     try:
         found = backtest.run(
-            project, weeks=1, as_of=before, compare=False, on_step=on_step
+            project,
+            weeks=1,
+            as_of=before,
+            variables=variables,
+            compare=False,
+            on_step=on_step,
         )
     except backtest.NoSuchWeek as error:
         return None, [f"The week from {before} was not evaluated. {error}"]

@@ -5,6 +5,7 @@ lists of a week are carried to the next one as served. Each is measured by the s
 that listeners first listened to in the seven days after.
 """
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,14 +27,17 @@ from sunorecsys.release import quoted
 from sunorecsys.scratch import scratch_project
 
 DAYS = 7
-# what is compared from week to week, and shown
+# the depth that is shown, and with the recommender what weeks are compared by
 K = 10
+_JUDGED = "blended"
 
 # the published defaults, which every other setting is compared with
 CLASSIC: Mapping[str, Any] = {
     "variant": "classic",
     "last_n": 50,
     "this_week_share": 0.5,
+    "tag_weight": 0,
+    "relative_weights": None,
     "item_similarity": "cosine",
     "min_shared_listeners": 2,
     "item_shrinkage": 10,
@@ -43,6 +47,10 @@ CLASSIC: Mapping[str, Any] = {
     "als_regularization": 0.1,
     "als_iterations": 15,
     "als_alpha": 40,
+    "als_scaled_regularization": False,
+    "content_text_weight": 0.7,
+    "content_genre_weight": 0.2,
+    "content_numbers_weight": 0.1,
     "quality_threshold": 0.3,
     "candidates_per_channel": 100,
     "max_per_creator": 2,
@@ -64,7 +72,7 @@ _SELECTION = (
 
 
 # what is kept of each week while the others are built
-_TABLES = ("listener_metrics", "catalogue_metrics", "evaluation_summary")
+_TABLES = ("evaluation_summary", "listener_metrics", "catalogue_metrics")
 
 
 class NoSuchWeek(SunorecsysError):
@@ -91,7 +99,7 @@ def run(
     *,
     weeks: int = 4,
     as_of: date | None = None,
-    variant: str | None = None,
+    variables: Mapping[str, Any] | None = None,
     compare: bool = True,
     on_step: build.OnStep | None = None,
 ) -> Backtest:
@@ -102,7 +110,7 @@ def run(
         weeks: how many, 1 or more.
         as_of: the first day of the last week; None: the last one of which all seven
             days are there.
-        variant: of channel_weights; None: that of the project.
+        variables: of dbt, in place of those of the project.
         compare: build the classic defaults too, if the settings are others.
         on_step: called after each step of each build.
 
@@ -110,33 +118,47 @@ def run(
         NoSuchWeek: the data do not hold these weeks.
         SunorecsysError: another process builds, or a step failed.
     """
-    settings = dict(project.variables())
-    if variant is not None:
-        settings["variant"] = variant
-    chains: dict[str, dict[str, Any]] = {"chosen": {}}
-    if variant is not None:
-        chains["chosen"]["variant"] = variant
+    chains: dict[str, dict[str, Any]] = {"chosen": dict(variables or {})}
+    settings = project.variables() | chains["chosen"]
+    _require_measured(settings)
     differing = {n: v for n, v in CLASSIC.items() if settings.get(n, v) != v}
     if compare and differing:
         chains["classic"] = dict(CLASSIC)
     source = source_of(project)
-    with build_lock(project.root, "evaluation"), scratch_project(project, source) as at:
-        as_ofs = weeks_of(event_days(at), weeks=weeks, as_of=as_of)
-        steps = _Steps(on_step, len(chains) * weeks)
-        found = at.root / "found"
-        for chain, variables in chains.items():
-            for served in (at.landing / "served").glob("*.parquet"):
-                served.unlink()
+    name = str(settings["variant"])
+    try:
+        with build_lock(project.root, "evaluation"), contextlib.ExitStack() as stack:
+            days = event_days(project, source)
+            as_ofs = weeks_of(days, weeks=weeks, as_of=as_of)
+            at = stack.enter_context(scratch_project(project, source))
+            steps = _Steps(on_step, len(chains) * weeks)
+            found = at.root / "found"
+            for chain, chosen in chains.items():
+                for served in (at.landing / "served").glob("*.parquet"):
+                    served.unlink()
+                for day in as_ofs:
+                    _build_week(at, day, chosen, steps)
+                    _keep_week(at, found / f"chain={chain}" / f"as_of={day}", day)
+            results, by_week = _measured(found)
             for day in as_ofs:
-                _build_week(at, day, variables, steps)
-                _keep_week(at, found / f"chain={chain}" / f"as_of={day}", day)
-        results, by_week = _measured(found)
-        for day in as_ofs:
-            week = (
-                found / "chain=chosen" / f"as_of={day}" / "evaluation_summary.parquet"
+                week = found / "chain=chosen" / f"as_of={day}" / f"{_TABLES[0]}.parquet"
+                _write(project, week, day, source, name)
+    except (duckdb.Error, OSError) as error:
+        raise SunorecsysError(
+            f"The evaluation stopped: {first_line(error)} What served still serves. "
+            "Free space or mend the cause, then try again."
+        ) from error
+    return Backtest(source, name, as_ofs, results, by_week)
+
+
+def _require_measured(settings: Mapping[str, Any]) -> None:
+    """Raise if the settings leave out what weeks are compared by."""
+    for name, needed in (("evaluation_depths", K), ("evaluated_recommenders", _JUDGED)):
+        if needed not in settings.get(name, ()):
+            raise SunorecsysError(
+                f"{name} in dbt_project.yml lacks {needed}, by which weeks are "
+                "compared. Add it."
             )
-            _write(project, week, day, source, str(settings["variant"]))
-    return Backtest(source, str(settings["variant"]), as_ofs, results, by_week)
 
 
 def source_of(project: Project) -> str:
@@ -148,20 +170,25 @@ def source_of(project: Project) -> str:
     return "landing" if has_songs else "sample"
 
 
-def event_days(project: Project) -> list[date]:
+def event_days(project: Project, source: str) -> list[date]:
     """Return the days on which anything happened, in order."""
     days: set[date] = set()
-    files = [str(f) for f in (project.landing / "interactions").glob("*.parquet")]
+    if source == "landing":
+        files = sorted((project.landing / "interactions").glob("*.parquet"))
+        relation = "read_parquet($files)"
+        journal = Journal(project.feedback)
+        journal.refresh()
+        days.update(event.occurred_at.date() for event in journal.all_events())
+    else:
+        files = [project.root / "seeds" / "sample" / "sample_interactions.csv"]
+        relation = "read_csv($files)"
     if files:
         rows = duckdb.execute(
-            "select distinct cast(occurred_at as date) from read_parquet($1) "
-            "where occurred_at > cast($2 as timestamp)",
-            [files, NO_TIME],
+            f"select distinct cast(occurred_at as date) from {relation} "  # noqa: S608
+            "where occurred_at > cast($no_time as timestamp)",
+            {"files": [str(file) for file in files], "no_time": NO_TIME},
         ).fetchall()
         days.update(day for (day,) in rows)
-    journal = Journal(project.feedback)
-    journal.refresh()
-    days.update(event.occurred_at.date() for event in journal.all_events())
     return sorted(days)
 
 
@@ -282,7 +309,9 @@ def _keep_week(at: Project, folder: Path, day: date) -> None:
 
 def _measured(found: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the statistics over all weeks, and the metrics of each."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(
+        config={"temp_directory": str(found / "spilled")}
+    ) as connection:
         for table in _TABLES:
             # the names of the folders are the columns chain and as_of
             connection.read_parquet(
@@ -329,40 +358,34 @@ def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
 def _write(project: Project, week: Path, day: date, source: str, variant: str) -> None:
     """Write the metrics of a week to landing, for the builds to come."""
     target = project.landing / "evaluations" / f"{day}-{source}-{variant}.parquet"
-    try:
-        with replacing(target) as aside:
-            duckdb.execute(
-                f"""
-                copy (
-                    select
-                        cast($as_of as timestamp) as as_of,
-                        cast($until as timestamp) as evaluated_until,
-                        cast($source as varchar) as source,
-                        cast($variant as varchar) as variant,
-                        recommender,
-                        history_stage,
-                        metric,
-                        k,
-                        value,
-                        standard_error,
-                        users
-                    from read_parquet($week)
-                    order by recommender, history_stage, metric, k
-                ) to {quoted(str(aside))} (format parquet, compression zstd)
-                """,  # noqa: S608
-                {
-                    "as_of": day,
-                    "until": day + timedelta(days=DAYS),
-                    "source": source,
-                    "variant": variant,
-                    "week": str(week),
-                },
-            )
-    except (duckdb.Error, OSError) as error:
-        raise SunorecsysError(
-            f"The evaluation could not be kept: {first_line(error)} Free space or make "
-            "landing/evaluations writable, then try again."
-        ) from error
+    with replacing(target) as aside:
+        duckdb.execute(
+            f"""
+            copy (
+                select
+                    cast($as_of as timestamp) as as_of,
+                    cast($until as timestamp) as evaluated_until,
+                    cast($source as varchar) as source,
+                    cast($variant as varchar) as variant,
+                    recommender,
+                    history_stage,
+                    metric,
+                    k,
+                    value,
+                    standard_error,
+                    users
+                from read_parquet($week)
+                order by recommender, history_stage, metric, k
+            ) to {quoted(str(aside))} (format parquet, compression zstd)
+            """,  # noqa: S608
+            {
+                "as_of": day,
+                "until": day + timedelta(days=DAYS),
+                "source": source,
+                "variant": variant,
+                "week": str(week),
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -395,7 +418,7 @@ def change(project: Project, now: Backtest, *, may_fall_by: float) -> Change:
         row
         for row in now.by_week
         if (row["as_of"], row["recommender"], row["metric"], row["k"])
-        == (day, "blended", "ndcg", K)
+        == (day, _JUDGED, "ndcg", K)
     ]
     earlier = _kept(project, now, day)
     if not earlier:
@@ -424,7 +447,7 @@ def _kept(project: Project, now: Backtest, day: date) -> list[tuple[float, float
             "select value, coalesce(standard_error, 0) "
             "from read_parquet($files) "
             "where as_of < $day and source = $source and variant = $variant "
-            "and recommender = 'blended' and history_stage = 'all' "
+            "and recommender = $recommender and history_stage = 'all' "
             "and metric = 'ndcg' and k = $k "
             "order by as_of desc limit $weeks",
             {
@@ -432,6 +455,7 @@ def _kept(project: Project, now: Backtest, day: date) -> list[tuple[float, float
                 "day": datetime.combine(day, datetime.min.time()),
                 "source": now.source,
                 "variant": now.variant,
+                "recommender": _JUDGED,
                 "k": K,
                 "weeks": _KEPT_WEEKS,
             },

@@ -22,6 +22,7 @@ from sunorecsys.cli import (
     serve,
     simulate,
     sql,
+    tune,
     weekly,
 )
 from sunorecsys.errors import SunorecsysError, UsageError
@@ -43,6 +44,7 @@ app.command()(lookup.explain)
 app.command()(lookup.why_not)
 app.command()(sql.sql)
 app.command()(evaluate.evaluate)
+app.command()(tune.tune)
 app.command()(benchmark.benchmark)
 app.command()(serve.serve)
 app.add_typer(release.app, name="release")

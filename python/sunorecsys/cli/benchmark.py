@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from sunorecsys import benchmark as splits
 from sunorecsys.cli import output
 from sunorecsys.cli.options import Json, ProjectDir
 from sunorecsys.project import Project
@@ -53,6 +52,9 @@ def benchmark(
 
     Example: sunorecsys benchmark --train train.csv --test test.csv -k 10 -k 20
     """
+    # what it needs takes a second to load, and only this command needs it
+    from sunorecsys import benchmark as splits
+
     project = Project.find(project_dir)
     with output.progress() as bar:
         task = bar.add_task("Benchmark", total=None)

@@ -3,14 +3,14 @@
 import math
 import time
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sunorecsys import build as dbt_build
-from sunorecsys import reader
+from sunorecsys import reader, settings
 from sunorecsys.cli import output
-from sunorecsys.cli.options import Json, ProjectDir
+from sunorecsys.cli.options import Json, ProjectDir, SettingsFile
 from sunorecsys.errors import SunorecsysError, UsageError
 from sunorecsys.project import Project
 
@@ -37,6 +37,7 @@ def build(
         str | None,
         typer.Option(help="auto (landing if it holds songs), landing or sample."),
     ] = None,
+    settings_file: SettingsFile = None,
     as_json: Json = False,
     project_dir: ProjectDir = None,
 ) -> None:
@@ -46,7 +47,8 @@ def build(
     """
     if variant is not None and weights is not None:
         raise UsageError("Give --variant or --weights, not both.")
-    variables: dict[str, Any] = {}
+    project = Project.find(project_dir)
+    variables = {} if settings_file is None else settings.read(project, settings_file)
     if as_of is not None:
         variables["as_of"] = _date(as_of)
         if variables["as_of"] > f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}":
@@ -57,7 +59,6 @@ def build(
         variables |= {"variant": "custom", "weights": parse_weights(weights)}
     if source is not None:
         variables["source"] = source
-    project = Project.find(project_dir)
     started = time.monotonic()
     with output.progress() as bar:
         task = bar.add_task("Building", total=None)

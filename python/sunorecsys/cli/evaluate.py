@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from sunorecsys import backtest
+from sunorecsys import backtest, settings
 from sunorecsys.backtest import plot as picture
 from sunorecsys.cli import output
-from sunorecsys.cli.options import Json, ProjectDir
+from sunorecsys.cli.options import Json, ProjectDir, SettingsFile
 from sunorecsys.errors import UsageError
 from sunorecsys.project import Project
 
@@ -44,6 +44,7 @@ def evaluate(
             help="Draw nDCG@10 by week into a new .svg or .png.",
         ),
     ] = None,
+    settings_file: SettingsFile = None,
     as_json: Json = False,
     project_dir: ProjectDir = None,
 ) -> None:
@@ -58,6 +59,9 @@ def evaluate(
         picture.require(plot)
     day = None if as_of is None else _date(as_of)
     project = Project.find(project_dir)
+    variables = {} if settings_file is None else settings.read(project, settings_file)
+    if variant is not None:
+        variables["variant"] = variant
     started = time.monotonic()
     with output.progress() as bar:
         task = bar.add_task("Evaluating", total=None)
@@ -68,7 +72,7 @@ def evaluate(
             )
 
         found = backtest.run(
-            project, weeks=weeks, as_of=day, variant=variant, on_step=on_step
+            project, weeks=weeks, as_of=day, variables=variables, on_step=on_step
         )
     seconds = time.monotonic() - started
     if plot is not None:

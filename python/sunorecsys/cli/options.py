@@ -21,6 +21,14 @@ ProjectDir = Annotated[
         help="The project folder; otherwise the one here or above.",
     ),
 ]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help='Variables of dbt, as "sunorecsys tune" writes them.',
+    ),
+]
 Count = Annotated[int, typer.Option("-n", min=1, max=100, help="How many songs.")]
 
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from sunorecsys import settings
 from sunorecsys import weekly as schedule
 from sunorecsys.backtest import K
 from sunorecsys.cli import output
-from sunorecsys.cli.options import Json, ProjectDir
+from sunorecsys.cli.options import Json, ProjectDir, SettingsFile
 from sunorecsys.errors import UsageError
 from sunorecsys.project import Project
 
@@ -25,6 +26,7 @@ def weekly(
     force: Annotated[
         bool, typer.Option("--force", help="Publish also if nDCG fell.")
     ] = False,
+    settings_file: SettingsFile = None,
     as_json: Json = False,
     project_dir: ProjectDir = None,
 ) -> None:
@@ -46,6 +48,7 @@ def weekly(
     except (ValueError, OverflowError) as error:
         raise UsageError(f"--today is {today!r}; write it as YYYY-MM-DD.") from error
     project = Project.find(project_dir)
+    variables = {} if settings_file is None else settings.read(project, settings_file)
     with output.progress() as bar:
         task = bar.add_task("Building", total=None)
 
@@ -55,7 +58,12 @@ def weekly(
             )
 
         week = schedule.run(
-            project, today=now, day=day.lower(), force=force, on_step=on_step
+            project,
+            today=now,
+            day=day.lower(),
+            variables=variables,
+            force=force,
+            on_step=on_step,
         )
     for warning in week.warnings:
         output.notice(f"Warning: {warning}")

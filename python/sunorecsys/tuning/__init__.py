@@ -377,7 +377,7 @@ def _scores(lab: Lab) -> channel_weights.Scores:
         if name != "quality"
     )
     with lab.open() as warehouse:
-        candidates = warehouse.execute(
+        candidates = warehouse.sql(
             f"""
             select
                 evaluated_listeners.listener_index,
@@ -395,7 +395,7 @@ def _scores(lab: Lab) -> channel_weights.Scores:
             group by all
             """  # noqa: S608
         ).to_arrow_table()
-        listeners = warehouse.execute(
+        listeners = warehouse.sql(
             "select listener_index, held_out_count, history_stage "
             "from evaluated_listeners"
         ).to_arrow_table()

@@ -1,0 +1,73 @@
+"""Learning from the data of a project, for its own releases."""
+
+from sunorecsys import backtest, settings, variants
+from sunorecsys.errors import SunorecsysError
+from sunorecsys.lock import build_lock
+from sunorecsys.project import Project
+from sunorecsys.scratch import scratch_project
+from sunorecsys.tuning import Lab, OnTrial, Tuned, tune
+
+# what a listener sees first, and the whole playlist
+KS = (10, 30)
+
+
+def learn(
+    project: Project,
+    *,
+    variant: str,
+    replace: bool = False,
+    minutes: float,
+    seed: int,
+    on_trial: OnTrial | None = None,
+) -> Tuned:
+    """Learn from the last week, and write a variant and a file of settings.
+
+    The last seven days of which all events are there are held out: the settings are
+    those that would have served them best, from what was known before.
+
+    Args:
+        project: nobody else builds it meanwhile.
+        variant: its new name.
+        replace: also if there is one of that name.
+        minutes: how long it may take.
+        seed: of the search.
+        on_trial: see `sunorecsys.tuning.tune`.
+
+    Raises:
+        NoSuchWeek: the data do not hold a week to learn from.
+        SunorecsysError: the variant exists, the time is too short, or a step failed.
+    """
+    if variant in variants.names(project) and not replace:
+        raise SunorecsysError(
+            f"There is a variant {variant} in {variants.weights_file(project)}. Choose "
+            "another name with --variant, or replace it with --replace."
+        )
+    source = backtest.source_of(project)
+    with build_lock(project.root, "tuning"), scratch_project(project, source) as at:
+        (day,) = backtest.weeks_of(backtest.event_days(at, "landing"), weeks=1)
+        lab = Lab(
+            at,
+            {
+                "source": "landing",
+                "as_of": str(day),
+                "evaluation_days": backtest.DAYS,
+                "seed": seed,
+            },
+            KS,
+        )
+        tuned = tune(lab, seconds=60 * minutes, seed=seed, on_trial=on_trial)
+    kept = max(
+        int(project.variables()["similar_songs_kept"]),
+        int(tuned.settings.get("top_k_per_seed", 0)),
+    )
+    tuned.settings.update({"variant": variant, "similar_songs_kept": kept})
+    variants.write_weights(project, variant, tuned.weights)
+    settings.write(
+        settings.file_of(project, variant),
+        tuned.settings,
+        comment=(
+            f"Learned from the week from {day}: nDCG {tuned.before['blended']:.4f} "
+            f"before, {tuned.after['blended']:.4f} with these."
+        ),
+    )
+    return tuned
