@@ -18,9 +18,23 @@
 
 with
 
+list_health as (
+
+    select * from {{ ref('list_health') }}
+
+),
+
+input_health as (
+
+    select * from {{ ref('input_health') }}
+
+),
+
 health_values as (
 
-    select * from {{ ref('health_values') }}
+    select * from list_health
+    union all
+    select * from input_health
 
 ),
 
