@@ -78,7 +78,8 @@ def run(
     items: Path | None = None,
     *,
     ks: Sequence[int] = (10, 20),
-    minutes: float = 10,
+    minutes: float = 12,
+    trials: int | None = None,
     seed: int = 42,
     on_step: OnStep | None = None,
 ) -> Benchmark:
@@ -92,6 +93,8 @@ def run(
             description.
         ks: lengths of the lists that are measured.
         minutes: that tuning may take; 0: the settings stay as they are.
+        trials: of each channel at most; with time enough for them the same files give
+            the same figures.
         seed: of the rows that are held out of train, and of the search.
         on_step: called from time to time.
 
@@ -124,6 +127,7 @@ def run(
                 tuned = tune(
                     lab,
                     seconds=60 * minutes,
+                    trials=trials,
                     seed=seed,
                     largest_top_k=300,
                     on_trial=lambda what, _: say(what),

@@ -41,6 +41,10 @@ def benchmark(
             min=0, max=10_000, help="For tuning on train; 0: the settings as they are."
         ),
     ] = 12,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each channel at most: the same on any machine."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the tuning.")] = 42,
     as_json: Json = False,
     project_dir: ProjectDir = None,
@@ -65,6 +69,7 @@ def benchmark(
             items,
             ks=k or [10, 20],
             minutes=minutes,
+            trials=trials,
             seed=seed,
             on_step=lambda what, _: bar.update(task, description=what[:100]),
         )

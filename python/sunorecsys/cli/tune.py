@@ -18,6 +18,10 @@ def tune(
     minutes: Annotated[
         float, typer.Option(min=0.1, max=10_000, help="How long it may take.")
     ] = 20,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each channel at most: the same on any machine."),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Also if the variant exists.")
     ] = False,
@@ -48,6 +52,7 @@ def tune(
             variant=variant,
             replace=replace,
             minutes=minutes,
+            trials=trials,
             seed=seed,
             on_trial=lambda what, gone: bar.update(
                 task, description=what[:70], completed=round(gone)

@@ -36,8 +36,8 @@ _NO_TESTS = (
 _JUDGES = ("ranked_lists", "hits", "ranking_metrics")
 _MATRIX = ("interaction_matrix", "listener_matrix", "tag_rows", "tagged_matrix")
 
-# single-precision multiplications and additions that one core does in a second
-_FLOPS = 3e10
+# single-precision multiplications and additions that two cores do in a second
+_FLOPS = 8e10
 
 
 @dataclass
@@ -105,6 +105,7 @@ def tune(
     lab: Lab,
     *,
     seconds: float,
+    trials: int | None = None,
     seed: int,
     largest_top_k: int = 100,
     on_trial: OnTrial | None = None,
@@ -112,13 +113,15 @@ def tune(
     """Search variables channel by channel, and then the weights of the channels.
 
     A channel keeps the variables it had if no trial does better. The search is that
-    of Optuna (tree-structured Parzen estimator), seeded; how many trials the time
-    allows depends on the machine.
+    of Optuna (tree-structured Parzen estimator), seeded. How many trials the time
+    allows depends on the machine; with ``trials`` and time enough the same data give
+    the same result.
 
     Args:
         lab: with the variables that are there before.
         seconds: how long it may take; a trial is begun only if one as long as the
             longest before would end in time.
+        trials: of each channel at most; None: as many as the time allows.
         seed: of all searches.
         largest_top_k: of neighbors of a seed song; a release holds as many.
         on_trial: called after each trial.
@@ -148,25 +151,25 @@ def tune(
             f"took {whole:.0f} seconds, and two more follow. Give --minutes "
             f"{math.ceil((whole * 5) / 60)} or more."
         )
-    trials = 0
+    tried = 0
     best = dict(before)
-    for stage in _stages(lab, clock.left(), largest_top_k):
+    for stage in _stages(lab, seconds, largest_top_k):
         if not before[stage.channel]:
             # it proposes nothing that anybody played: it has nothing to go by
             continue
         until = clock.elapsed() + stage.share * (clock.left() - last)
         found, value, count = _search(
-            lab, stage, before[stage.channel], until, clock, seed
+            lab, stage, before[stage.channel], until, trials, clock, seed
         )
         lab.settings.update(found)
         best[stage.channel] = value
-        trials += count
+        tried += count
     lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
     scores = _scores(lab)
     weights = channel_weights.learn(scores, lab.ks, seed=seed)
     after = {**best, "blended": channel_weights.ndcg(scores, weights, lab.ks)}
     clock.say(f"blended {after['blended']:.4f}")
-    return Tuned(dict(lab.settings), weights, before, after, trials, clock.elapsed())
+    return Tuned(dict(lab.settings), weights, before, after, tried, clock.elapsed())
 
 
 class _Clock:
@@ -189,7 +192,13 @@ class _Clock:
 
 
 def _search(
-    lab: Lab, stage: _Stage, before: float, until: float, clock: _Clock, seed: int
+    lab: Lab,
+    stage: _Stage,
+    before: float,
+    until: float,
+    trials: int | None,
+    clock: _Clock,
+    seed: int,
 ) -> tuple[dict[str, Any], float, int]:
     """Return the best variables of a stage, their nDCG, and how many were tried."""
     study = optuna.create_study(
@@ -202,7 +211,7 @@ def _search(
     best_value = before
     longest = 0.0
     count = 0
-    while clock.elapsed() + longest < until:
+    while clock.elapsed() + longest < until and (trials is None or count < trials):
         begun = clock.elapsed()
         trial = study.ask()
         changed = stage.suggest(trial)
@@ -229,7 +238,7 @@ def _classic(lab: Lab) -> dict[str, Any]:
 
 def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
     with lab.open() as warehouse:
-        ((songs, rows, weights, tags),) = warehouse.execute(
+        ((songs, rows, weights, tags, tag_rows),) = warehouse.execute(
             """
             select
                 count(distinct song_index),
@@ -238,6 +247,10 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
                 (
                     select count(*) from catalogue
                     where len(tags) > 0 and not is_hidden
+                ),
+                (
+                    select count(distinct song_tags.tag)
+                    from catalogue, unnest(catalogue.tags) as song_tags (tag)
                 )
             from interaction_matrix
             """
@@ -246,7 +259,7 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
     tag_weights = [0.0, 0.5, 1.0, 2.0, 4.0] if tags else [0.0]
     relative = [0.0, 0.5, 1.0] if weights > 1 else [0.0]
     similarities = ["rp3beta", "tfidf"]
-    max_rows = rows + (2000 if tags else 0)
+    max_rows = rows + (min(tag_rows, 2000) if tags else 0)
     memory = float(lab.at.variables().get("ease_memory_gb", 0))
     if (
         ease.needed_gb(max_rows, songs) <= memory

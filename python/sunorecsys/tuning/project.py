@@ -17,6 +17,7 @@ def learn(
     variant: str,
     replace: bool = False,
     minutes: float,
+    trials: int | None = None,
     seed: int,
     on_trial: OnTrial | None = None,
 ) -> Tuned:
@@ -30,6 +31,7 @@ def learn(
         variant: its new name.
         replace: also if there is one of that name.
         minutes: how long it may take.
+        trials: of each channel at most.
         seed: of the search.
         on_trial: see `sunorecsys.tuning.tune`.
 
@@ -55,7 +57,9 @@ def learn(
             },
             KS,
         )
-        tuned = tune(lab, seconds=60 * minutes, seed=seed, on_trial=on_trial)
+        tuned = tune(
+            lab, seconds=60 * minutes, trials=trials, seed=seed, on_trial=on_trial
+        )
     kept = max(
         int(project.variables()["similar_songs_kept"]),
         int(tuned.settings.get("top_k_per_seed", 0)),

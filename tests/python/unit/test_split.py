@@ -31,8 +31,8 @@ def landed(at, kind):
 
 def events(at):
     return duckdb.sql(
-        f"select user_id, song_id, occurred_at >= timestamp '{split.AS_OF}' as is_later,"
-        f" weight from '{at.landing}/interactions/benchmark.parquet' order by all"
+        f"select user_id, song_id, occurred_at >= timestamp '{split.AS_OF}', weight "
+        f"from '{at.landing}/interactions/benchmark.parquet' order by all"
     ).fetchall()
 
 
@@ -134,9 +134,7 @@ def test_where_test_is_later_the_newest_rows_are_held_out(files, tmp_path):
     test = files("test.csv", "user_id,item_id,ts\nu1,s3,100\n")
     at = Project(tmp_path / "at")
     split.read(train, test, None).land_validation(at, seed=1)
-    assert {row[1] for row in events(at) if row[2]} == {
-        f"s{n}" for n in range(85, 100)
-    }
+    assert {row[1] for row in events(at) if row[2]} == {f"s{n}" for n in range(85, 100)}
     assert len(events(at)) == 100
 
 

@@ -12,7 +12,7 @@ EQUAL = dict.fromkeys(CHANNELS, 0.2)
 
 
 def scores(rows, held_out, stages=None):
-    """Make Scores of (listener, song, scores by channel, is_hit) and held-out counts."""
+    """Make Scores of (listener, song, scores by channel, is_hit) rows."""
     listeners, songs, values, hits = zip(*rows, strict=True)
     columns = {
         name: pa.array([value.get(name, 0.0) for value in values], pa.float64())
@@ -20,7 +20,12 @@ def scores(rows, held_out, stages=None):
     }
     return weights.Scores.of(
         pa.table(
-            {"listener_index": listeners, "song_index": songs, **columns, "is_hit": hits}
+            {
+                "listener_index": listeners,
+                "song_index": songs,
+                **columns,
+                "is_hit": hits,
+            }
         ),
         pa.table(
             {
@@ -57,7 +62,13 @@ def random_scores():
 
 def test_ndcg_is_that_of_the_ranked_list(random_scores):
     rows, held_out = random_scores
-    chosen = {"item_cf": 0.5, "content": 0.25, "prompt": 0, "user_cf": 1, "quality": 0.5}
+    chosen = {
+        "item_cf": 0.5,
+        "content": 0.25,
+        "prompt": 0,
+        "user_cf": 1,
+        "quality": 0.5,
+    }
     expected = []
     for listener, count in enumerate(held_out):
         own = [row for row in rows if row[0] == listener]
@@ -67,7 +78,9 @@ def test_ndcg_is_that_of_the_ranked_list(random_scores):
         relevant = {row[1] for row in own if row[3]}
         relevant |= {100 + extra for extra in range(count - len(relevant))}
         expected.append(
-            np.mean([metrics.ndcg([row[1] for row in ranked], relevant, k) for k in (3, 8)])
+            np.mean(
+                [metrics.ndcg([row[1] for row in ranked], relevant, k) for k in (3, 8)]
+            )
         )
     found = weights.ndcg(scores(rows, held_out), by_stage(chosen), (3, 8))
     assert found == pytest.approx(np.mean(expected), abs=1e-6)
