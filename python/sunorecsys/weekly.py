@@ -87,8 +87,8 @@ def run(
             raise SunorecsysError(
                 f"The release was held back: nDCG@{backtest.K} of the week from "
                 f"{evaluation.as_of} is {evaluation.ndcg:.3f}, and was "
-                f"{evaluation.before:.3f} in the {evaluation.weeks} weeks kept before; "
-                "that is more than ndcg_may_fall_by allows and chance explains. The "
+                f"{evaluation.before:.3f} before (weeks kept: {evaluation.weeks}); it "
+                "fell by more than ndcg_may_fall_by allows and chance explains. The "
                 'last release still serves. See "sunorecsys evaluate", and publish all '
                 'the same with "sunorecsys weekly --force".'
             )
