@@ -90,8 +90,8 @@ def run(
             raise SunorecsysError(
                 f"The release was held back: nDCG@{backtest.K} of the week from "
                 f"{evaluation.as_of} is {evaluation.ndcg:.3f}, and was "
-                f"{evaluation.before:.3f} in the {evaluation.weeks} weeks kept before; "
-                "that is more than ndcg_may_fall_by allows and chance explains. The "
+                f"{evaluation.before:.3f} before (weeks kept: {evaluation.weeks}); it "
+                "fell by more than ndcg_may_fall_by allows and chance explains. The "
                 'last release still serves. See "sunorecsys evaluate", and publish all '
                 'the same with "sunorecsys weekly --force".'
             )
@@ -120,6 +120,19 @@ def run(
         )
 
 
+def allowed_fall(project: Project) -> float:
+    """Return the share of nDCG that a week may lose; raise SunorecsysError for none."""
+    share = project.variables().get("ndcg_may_fall_by")
+    is_number = isinstance(share, int | float) and not isinstance(share, bool)
+    # a comparison with NaN is false
+    if not is_number or not 0 <= share <= 1:
+        raise SunorecsysError(
+            f"ndcg_may_fall_by in dbt_project.yml is {str(share)[:40]!r}; use a number "
+            "from 0 to 1."
+        )
+    return float(share)
+
+
 def _look_back(
     project: Project,
     as_of: date,
@@ -127,16 +140,7 @@ def _look_back(
     on_step: build.OnStep | None,
 ) -> tuple[backtest.Change | None, list[str]]:
     """Evaluate the week before, or say why that cannot be done."""
-    may_fall_by = project.variables().get("ndcg_may_fall_by")
-    if (
-        isinstance(may_fall_by, bool)
-        or not isinstance(may_fall_by, int | float)
-        or not 0 <= may_fall_by <= 1
-    ):
-        raise SunorecsysError(
-            f"ndcg_may_fall_by in dbt_project.yml is {str(may_fall_by)[:40]!r}; use a "
-            "number from 0 to 1."
-        )
+    may_fall_by = allowed_fall(project)
     before = as_of - timedelta(days=backtest.DAYS)
     try:
         found = backtest.run(

@@ -122,10 +122,11 @@ def _show(found: backtest.Backtest) -> None:
     ]
     listener_weeks = max((row["listener_weeks"] for row in ndcg), default=0)
     users = max((row["users"] for row in ndcg), default=0)
+    until = found.weeks[-1] + timedelta(days=backtest.DAYS - 1)
     table = output.table(
-        f"{len(found.weeks)} weeks, the last from {found.weeks[-1]} ({found.source}, "
-        f"{found.variant}): the first {backtest.K} songs, {users:,} listeners, "
-        f"{listener_weeks:,} listener-weeks"
+        f"Weeks to {until}: {len(found.weeks)} ({found.source}, "
+        f"{found.variant}): {users:,} listeners, {listener_weeks:,} listener-weeks, "
+        f"first {backtest.K} songs"
     )
     table.add_column("recommender", no_wrap=True)
     table.add_column("nDCG", justify="right", no_wrap=True)

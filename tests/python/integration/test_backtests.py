@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from test_readme import EVALUATE
 
 from conftest import SUNORECSYS
 from sunorecsys.reader import CHANNELS
@@ -33,10 +34,10 @@ def state(workspace):
 
 @pytest.fixture(scope="module")
 def evaluated(sample_project, tmp_path_factory):
-    """A copy of the sample in which two weeks were evaluated, and what was said."""
+    """A copy of the sample after the command of the README, and what it said."""
     twin = sample_project.twin(tmp_path_factory.mktemp("evaluated") / "project")
     before = state(twin)
-    done = twin.cli("evaluate", "--weeks", "2", "--plot", "weeks.svg", "--json")
+    done = twin.cli(*EVALUATE.split()[1:], "--json")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1
     return twin, json.loads(done.stdout), before
@@ -131,6 +132,7 @@ def copy_found(workspace):
     return finding
 
 
+@pytest.mark.large
 def test_what_a_killed_evaluation_leaves_is_found_and_goes(sample_project, tmp_path):
     twin = sample_project.twin(tmp_path / "killed")
     before = state(twin)
@@ -187,7 +189,7 @@ def test_a_release_that_did_worse_is_held_back_until_it_is_forced(
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "held back: nDCG@10 of the week from 2025-11-12 is 0." in done.stderr
-    assert "was 0.900 in the 1 weeks kept before" in done.stderr
+    assert "and was 0.900 before (weeks kept: 1)" in done.stderr
     assert 'with "sunorecsys weekly --force"' in done.stderr
     assert twin.current.resolve() == serving
     done = twin.cli(*weekly, "--force", "--json")

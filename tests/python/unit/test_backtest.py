@@ -231,7 +231,7 @@ def test_settings_that_leave_nothing_to_compare_are_refused(
 def test_a_margin_that_is_no_share_is_refused(tmp_path, value):
     (tmp_path / "dbt_project.yml").write_text(settings(ndcg_may_fall_by=value))
     with pytest.raises(SunorecsysError, match="use a number from 0 to 1"):
-        weekly._look_back(Project(tmp_path), date(2025, 1, 6), None)
+        weekly.allowed_fall(Project(tmp_path))
 
 
 def settings(**changed):
