@@ -2,7 +2,7 @@ from sunorecsys import als
 
 
 def model(dbt, session):
-    """One factor vector per song, from implicit ALS on the interaction matrix."""
+    """One factor vector per song, by ALS on the interaction matrix."""
     return als.song_factors(
         dbt.ref("interaction_matrix").to_arrow_table(),
         dbt.ref("catalogue").select("song_index").to_arrow_table(),
