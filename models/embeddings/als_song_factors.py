@@ -2,7 +2,7 @@ from sunorecsys import als
 
 
 def model(dbt, session):
-    """One factor vector per song, from implicit ALS on the matrix."""
+    """One factor vector per song, by ALS on the matrix with tags as rows."""
     return als.song_factors(
         dbt.ref("tagged_matrix").to_arrow_table(),
         dbt.ref("catalogue").select("song_index").to_arrow_table(),

@@ -1,9 +1,15 @@
 """User-based collaborative filtering by alternating least squares.
 
 Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets"
-(2008). Song factors come from the library implicit. A listener's factors are solved
-from them exactly, in float64: with confidence c = alpha x weight of each of the
-listener's songs j and song factors y,
+(2008): factors u of listeners and y of songs, with the lowest
+
+    Σ c (p - u · y)² + λ (Σ |u|² + Σ |y|²)
+
+over all pairs of a listener and a song, where p is 1 and c = alpha x weight for a song
+that the listener played, and p is 0 and c is 1 for any other.
+
+A listener's factors are solved from the songs' exactly, in float64: with the
+listener's songs j,
 
     u = A⁻¹ Σ c_j y_j,    A = YᵀY + λI + Σ (c_j - 1) y_j y_jᵀ
 
@@ -13,10 +19,12 @@ listener's songs and can be explained exactly.
 
 import os
 from collections.abc import Container, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
-from implicit.als import AlternatingLeastSquares
 from implicit.cpu.topk import topk
 from scipy.sparse import csr_matrix
 
@@ -40,6 +48,12 @@ _CONTRIBUTIONS = pa.schema(
 )
 
 
+# float32 of factors that a thread gathers at once: 1 MB stays in its cache
+_GATHERED = 1 << 18
+# of conjugate gradients per half-step, from where the last one ended
+_STEPS = 3
+
+
 def song_factors(
     interactions: pa.Table,
     songs: pa.Table,
@@ -61,30 +75,159 @@ def song_factors(
         alpha: confidence per weight.
         seed: of the random start.
 
-    A song that nobody plays has a vector of zeros.
+    A song that nobody plays has a vector of zeros. Memory beside the matrix and the
+    factors is a few MB per thread, or what one row gathers if that is more.
     """
     count = len(songs)
     if len(interactions) == 0:
         found = np.zeros((count, factors), dtype=np.float32)
     else:
         use_one_blas_thread()
-        model = AlternatingLeastSquares(
-            factors=factors,
-            regularization=regularization,
-            iterations=iterations,
-            alpha=alpha,
-            use_gpu=False,
-            random_state=seed,
-            num_threads=os.cpu_count() or 1,
+        confidence = _sparse(interactions, songs=count) * np.float32(alpha)
+        found = _factorized(
+            confidence,
+            factors,
+            np.full(confidence.shape[0], regularization),
+            np.full(count, regularization),
+            iterations,
+            seed,
         )
-        model.fit(_sparse(interactions, songs=count), show_progress=False)
-        found = np.asarray(model.item_factors, dtype=np.float32)
     return pa.table(
         {
             "song_index": pa.array(np.arange(count, dtype=np.int32)),
             "factors": column(found),
         }
     )
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Rows of a sparse matrix that are solved together, padded to equal length."""
+
+    rows: Matrix
+    # (rows, entries): column and confidence, both 0 where a row has no more entries
+    columns: Matrix
+    confidence: Matrix
+
+
+def _factorized(
+    confidence: csr_matrix,
+    factors: int,
+    listener_ridges: Matrix,
+    song_ridges: Matrix,
+    iterations: int,
+    seed: int,
+) -> Matrix:
+    """Return the song factors after some iterations of both half-steps.
+
+    Rows are solved apart from each other and blocks do not depend on the number of
+    threads, so the result does not either.
+    """
+    by_song = confidence.T.tocsr()
+    listener_blocks = _blocks(confidence, factors)
+    song_blocks = _blocks(by_song, factors)
+    random = np.random.default_rng(seed)
+    listener_matrix = np.zeros((confidence.shape[0], factors), np.float32)
+    song_matrix = random.normal(0, 0.1 / np.sqrt(factors), (by_song.shape[0], factors))
+    song_matrix = song_matrix.astype(np.float32)
+    song_matrix[np.diff(by_song.indptr) == 0] = 0
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        for _ in range(iterations):
+            _half_step(
+                listener_matrix, song_matrix, listener_blocks, listener_ridges, threads
+            )
+            _half_step(song_matrix, listener_matrix, song_blocks, song_ridges, threads)
+    return song_matrix
+
+
+def _blocks(confidence: csr_matrix, factors: int) -> list[_Block]:
+    """Split the rows that have entries into blocks of about equal lengths."""
+    lengths = np.diff(confidence.indptr)
+    order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+    found = []
+    while len(order):
+        longest = lengths[order[0]]
+        size = max(_GATHERED // (longest * factors), 1)
+        rows, order = order[:size], order[size:]
+        places = np.arange(longest)
+        is_entry = places < lengths[rows, None]
+        entries = np.where(is_entry, confidence.indptr[rows, None] + places, 0)
+        found.append(
+            _Block(
+                rows,
+                np.where(is_entry, confidence.indices[entries], 0),
+                np.where(is_entry, confidence.data[entries], 0),
+            )
+        )
+    return found
+
+
+def _half_step(
+    solved: Matrix,
+    given: Matrix,
+    blocks: list[_Block],
+    ridges: Matrix,
+    threads: Executor,
+) -> None:
+    """Bring the factors of one side closer to the best for those of the other side."""
+    gram_matrix = given.T @ given
+    solve = partial(_solve, solved, given, gram_matrix, ridges.astype(np.float32))
+    # a list, so that an error in a thread is raised here
+    list(threads.map(solve, blocks))
+
+
+def _solve(
+    solved: Matrix,
+    given: Matrix,
+    gram_matrix: Matrix,
+    ridges: Matrix,
+    block: _Block,
+) -> None:
+    """Take some steps of conjugate gradients for the rows of a block, in place.
+
+    Takács, Pilászy and Tikk, "Applications of the conjugate gradient method for
+    implicit feedback collaborative filtering" (2011). The system is that of A above,
+    which is never made: a product with it takes the vectors of the row's entries.
+    """
+    vectors = given.take(block.columns, axis=0)
+    excess = np.where(block.confidence > 0, block.confidence - 1, 0)
+    ridge = ridges[block.rows, None]
+
+    def dots(x: Matrix) -> Matrix:
+        found: Matrix = vectors @ x[:, :, None]
+        return found[:, :, 0]
+
+    def sums(amounts: Matrix) -> Matrix:
+        found: Matrix = amounts[:, None, :] @ vectors
+        return found[:, 0]
+
+    found = solved[block.rows]
+    residual = sums(block.confidence - excess * dots(found))
+    residual -= found @ gram_matrix + ridge * found
+    direction = residual
+    squares = _row_dots(residual, residual)
+    for _ in range(_STEPS):
+        product = direction @ gram_matrix + ridge * direction
+        product += sums(excess * dots(direction))
+        step = _ratio(squares, _row_dots(direction, product))
+        found += step * direction
+        residual = residual - step * product
+        before, squares = squares, _row_dots(residual, residual)
+        direction = residual + _ratio(squares, before) * direction
+    solved[block.rows] = found
+
+
+def _row_dots(one: Matrix, other: Matrix) -> Matrix:
+    products: Matrix = np.einsum("rf,rf->r", one, other)
+    return products[:, None]
+
+
+def _ratio(amounts: Matrix, divisors: Matrix) -> Matrix:
+    """Return 0 where nothing is left to divide: the row is solved."""
+    found: Matrix = np.divide(
+        amounts, divisors, out=np.zeros_like(amounts), where=divisors > 0
+    )
+    return found
 
 
 def gram(

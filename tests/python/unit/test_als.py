@@ -3,6 +3,8 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from implicit.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
 
 from sunorecsys import als
 
@@ -80,6 +82,98 @@ def solve(song_matrix, played, user):
             preference[one["song_index"]] = 1
     left = exact.T @ np.diag(confidence) @ exact + 0.1 * np.eye(exact.shape[1])
     return np.linalg.inv(left) @ exact.T @ np.diag(confidence) @ preference
+
+
+def dense(played, listeners, count):
+    """Return confidence and preference of the paper, as dense matrices."""
+    confidence = np.ones((listeners, count))
+    for one in played.to_pylist():
+        confidence[one["user_index"], one["song_index"]] = 40 * one["weight"]
+    preference = np.zeros((listeners, count))
+    preference[played["user_index"], played["song_index"]] = 1
+    return confidence, preference
+
+
+def best(given, confidence, preference, ridges):
+    """Return the factors of each row of confidence that suit the given ones best."""
+    return np.array(
+        [
+            np.linalg.solve(
+                (given.T * c) @ given + ridge * np.eye(given.shape[1]),
+                given.T @ (c * p),
+            )
+            for c, p, ridge in zip(confidence, preference, ridges, strict=True)
+        ]
+    )
+
+
+def exact_factors(confidence, preference, ridges, factors, iterations):
+    """Alternate exact solves in float64, from the start of als.song_factors."""
+    heard = preference.any(axis=0)
+    start = np.random.default_rng(42).normal(
+        0, 0.1 / np.sqrt(factors), (len(heard), factors)
+    )
+    song_matrix = start * heard[:, None]
+    for _ in range(iterations):
+        users = best(song_matrix, confidence, preference, ridges[0])
+        song_matrix = best(users, confidence.T, preference.T, ridges[1])
+    return song_matrix
+
+
+def loss(song_matrix, confidence, preference, ridges):
+    """Return the objective at these song factors and the listeners that suit them."""
+    users = best(song_matrix, confidence, preference, ridges[0])
+    return (
+        np.sum(confidence * (preference - users @ song_matrix.T) ** 2)
+        + ridges[0] @ np.sum(users**2, axis=1)
+        + ridges[1] @ np.sum(song_matrix**2, axis=1)
+    )
+
+
+def constant(confidence):
+    return [np.full(size, 0.1) for size in confidence.shape]
+
+
+def test_song_factors_are_those_of_exact_half_steps(played):
+    """With three factors, three steps of conjugate gradients are exact."""
+    confidence, preference = dense(played, 25, 61)
+    settings = {**SETTINGS, "factors": 3}
+    found = als.song_factors(played, songs(61), iterations=6, seed=42, **settings)
+    np.testing.assert_allclose(
+        rows(found),
+        exact_factors(confidence, preference, constant(confidence), 3, 6),
+        atol=2e-4,
+    )
+
+
+def test_song_factors_converge_to_those_of_exact_half_steps(played):
+    confidence, preference = dense(played, 25, 60)
+    ridges = [np.full(size, 10.0) for size in confidence.shape]
+    settings = {**SETTINGS, "factors": 6, "regularization": 10.0}
+    found = als.song_factors(played, songs(60), iterations=400, seed=42, **settings)
+    expected = exact_factors(confidence, preference, ridges, 6, 400)
+    assert loss(rows(found), confidence, preference, ridges) == pytest.approx(
+        loss(expected, confidence, preference, ridges), rel=1e-9
+    )
+
+
+def test_song_factors_fit_as_well_as_those_of_implicit():
+    random = np.random.default_rng(3)
+    heard = random.random((80, 120)) < 0.1 + 0.3 * np.equal.outer(
+        np.arange(80) % 4, np.arange(120) % 4
+    )
+    users, indexes = np.nonzero(heard)
+    weights = random.integers(1, 6, len(users)) / 2
+    played = interactions(list(zip(users, indexes, weights, strict=True)))
+    confidence, preference = dense(played, 80, 120)
+    ridges = constant(confidence)
+    settings = {"factors": 8, "regularization": 0.1, "alpha": 40, "iterations": 15}
+    other = AlternatingLeastSquares(random_state=1, use_gpu=False, **settings)
+    other.fit(csr_matrix((weights, (users, indexes))), show_progress=False)
+    found = als.song_factors(played, songs(120), seed=42, **settings)
+    assert loss(rows(found), confidence, preference, ridges) <= 1.001 * loss(
+        other.item_factors.astype(float), confidence, preference, ridges
+    )
 
 
 def test_user_factors_solve_the_normal_equations(song_matrix, played):
@@ -273,6 +367,51 @@ def test_song_factors_do_not_depend_on_the_number_of_threads(played, monkeypatch
         table = als.song_factors(played, songs(60), iterations=15, seed=42, **SETTINGS)
         found.append(rows(table).tobytes())
     assert found[0] == found[1] == found[2]
+
+
+def test_song_factors_do_not_depend_on_the_order_of_rows(played):
+    mixed = played.take(np.random.default_rng(2).permutation(len(played)))
+    found, again = (
+        als.song_factors(table, songs(60), iterations=5, seed=42, **SETTINGS)
+        for table in (played, mixed)
+    )
+    assert rows(found).tobytes() == rows(again).tobytes()
+
+
+def test_blocks_hold_every_entry_once_and_stay_small(monkeypatch):
+    monkeypatch.setattr(als, "_GATHERED", 4 * 30)
+    dense = np.random.default_rng(4).random((40, 50))
+    dense[dense < np.linspace(0, 1, 40)[:, None]] = 0
+    dense[[3, 20]] = 0
+    dense[9] += 1
+    found = np.zeros_like(dense)
+    for block in als._blocks(csr_matrix(dense), 4):
+        assert block.columns.shape == block.confidence.shape
+        assert block.columns.size * 4 <= 4 * 30 or len(block.rows) == 1
+        np.add.at(found, (block.rows[:, None], block.columns), block.confidence)
+    np.testing.assert_array_equal(found, dense)
+
+
+@pytest.mark.parametrize(
+    ("triples", "count"),
+    [
+        pytest.param([(0, 0, 2.0)], 1, id="one listener, one song"),
+        pytest.param([(7, 0, 1.0), (9, 0, 3.0)], 1, id="one song"),
+        pytest.param([(0, 2, 1.0), (0, 4, 0.5)], 6, id="one listener"),
+        pytest.param([(0, 0, 1.0)], 3, id="more factors than songs that are played"),
+    ],
+)
+def test_the_smallest_matrices_are_solved(triples, count):
+    table = interactions(triples)
+    found = als.song_factors(table, songs(count), iterations=15, seed=42, **SETTINGS)
+    assert np.isfinite(rows(found)).all()
+    users = als.user_factors(found, table, **SETTINGS)
+    scores = rows(users) @ rows(found).T
+    heard = {song for _, song, _ in triples}
+    for song in range(count):
+        # with confidence 20 or more, what was played is 1 but for regularization
+        expected = pytest.approx(1, abs=0.1) if song in heard else 0
+        assert scores[:, song].tolist() == [expected] * len(scores)
 
 
 def test_factors_put_listeners_near_the_songs_of_their_own_kind():
