@@ -76,6 +76,7 @@ def run(
     train: Path,
     test: Path,
     items: Path | None = None,
+    masked: Path | None = None,
     *,
     ks: Sequence[int] = (10, 20),
     minutes: float = 12,
@@ -91,6 +92,7 @@ def run(
         test: the same.
         items: Parquet or CSV with item_id and optionally title, artist, tags and
             description.
+        masked: rows that are not ranked, as those of train, and not learned from.
         ks: lengths of the lists that are measured.
         minutes: that tuning may take; 0: the settings stay as they are.
         trials: of each channel at most; with time enough for them the same files give
@@ -111,7 +113,7 @@ def run(
 
     depths = tuple(sorted(set(ks)))
     say("reading the files")
-    data = split.read(train, test, items)
+    data = split.read(train, test, items, masked)
     if depths[-1] > data.songs:
         raise UsageError(
             f"-k {depths[-1]} is longer than the {data.songs:,} songs of {train}. "

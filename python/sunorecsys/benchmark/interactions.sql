@@ -18,6 +18,16 @@ select
 from past
 cross join newest
 union all
+-- a skip of no weight is known, and says nothing
+select
+    null as event_id,
+    user_id,
+    item_id as song_id,
+    'skip' as interaction_type,
+    timestamp '1970-01-01' as occurred_at,
+    1e-9 as weight
+from known
+union all
 select
     null as event_id,
     user_id,

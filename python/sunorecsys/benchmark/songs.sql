@@ -8,10 +8,9 @@ past_songs as (
     from past
     group by item_id
 ),
-known as (
-    select distinct item_id from train
-),
 all_songs as (
+    select item_id from train
+    union
     select item_id from known
     union
     select item_id from future

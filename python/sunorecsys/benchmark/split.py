@@ -42,6 +42,7 @@ class Split:
     def land_test(self, at: Project) -> None:
         """Land train as the past and test as what came next."""
         self.database.execute("create or replace view past as select * from train")
+        self.database.execute("create or replace view known as from masked")
         self.database.execute(
             "create or replace view future as select user_id, item_id from test"
         )
@@ -57,6 +58,7 @@ class Split:
             _sql("judged_listeners"), {"seed": seed, "listeners": VALIDATION_LISTENERS}
         )
         self.database.execute(_sql("divided"), {"seed": seed, "share": HELD_OUT})
+        self.database.execute("create or replace view known as from masked limit 0")
         self.database.execute(
             "create or replace view past as select * exclude (is_held_out) "
             "from divided where not is_held_out"
@@ -77,8 +79,16 @@ class Split:
             )
 
 
-def read(train: Path, test: Path, items: Path | None) -> Split:
+def read(
+    train: Path, test: Path, items: Path | None, masked: Path | None = None
+) -> Split:
     """Read and check the files of a split.
+
+    Args:
+        train: what is learned from.
+        test: what is to be found.
+        items: what is known of songs.
+        masked: more rows that are not to be found; nothing is learned from them.
 
     Raises:
         SunorecsysError: a file is missing, has not the columns, or has rows that cannot
@@ -94,6 +104,11 @@ def read(train: Path, test: Path, items: Path | None) -> Split:
         )
     else:
         _load(database, "items", items, _ITEM_COLUMNS)
+    if masked is None:
+        database.execute("create table masked as from train limit 0")
+    else:
+        _load(database, "masked", masked, _INTERACTION_COLUMNS)
+        _check_rows(database, "masked", masked)
     for name, path in (("train", train), ("test", test)):
         _check_rows(database, name, path)
     notices = _compare(database, train, test)
@@ -207,7 +222,11 @@ def _compare(database: duckdb.DuckDBPyConnection, train: Path, test: Path) -> li
         select
             count(*),
             count(*) filter (
-                (user_id, item_id) in (select (user_id, item_id) from train)
+                (user_id, item_id) in (
+                    select (user_id, item_id) from train
+                    union all
+                    select (user_id, item_id) from masked
+                )
             ),
             count(distinct user_id) filter (
                 user_id not in (select user_id from train)
@@ -225,7 +244,7 @@ def _compare(database: duckdb.DuckDBPyConnection, train: Path, test: Path) -> li
     notices = []
     if known:
         notices.append(
-            f"{known:,} of {rows:,} rows of test are in train too and do not count."
+            f"{known:,} of {rows:,} rows of test are known already and do not count."
         )
     if no_users:
         notices.append(

@@ -32,6 +32,13 @@ def benchmark(
             help="item_id and optionally title, artist, tags, description.",
         ),
     ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Rows that are not ranked, as those of train, and not learned from.",
+        ),
+    ] = None,
     k: Annotated[
         list[int] | None, typer.Option("-k", min=1, max=1000, help="Length of a list.")
     ] = None,
@@ -67,6 +74,7 @@ def benchmark(
             train,
             test,
             items,
+            mask,
             ks=k or [10, 20],
             minutes=minutes,
             trials=trials,

@@ -172,4 +172,24 @@ def test_files_that_are_none_are_named(files, tmp_path):
 def test_pairs_of_both_files_are_told(files):
     test = files("test.csv", TEST + "007,a\n")
     found = split.read(files("train.csv", TRAIN), test, None)
-    assert "1 of 4 rows of test are in train too and do not count." in found.notices
+    assert "1 of 4 rows of test are known already and do not count." in found.notices
+
+
+def test_masked_rows_are_known_and_not_learned_from(files, tmp_path):
+    masked = files("valid.csv", "user_id,item_id\n007,c\n8,d\n")
+    found = split.read(files("train.csv", TRAIN), files("test.csv", TEST), None, masked)
+    assert found.notices[0] == "1 of 3 rows of test are known already and do not count."
+    at = Project(tmp_path / "at")
+    found.land_test(at)
+    skips = duckdb.sql(
+        f"select user_id, song_id from '{at.landing}/interactions/benchmark.parquet' "
+        "where interaction_type = 'skip' and weight < 1e-6 order by all"
+    ).fetchall()
+    assert skips == [("007", "c"), ("8", "d")]
+    hidden = duckdb.sql(
+        f"select song_id from '{at.landing}/songs/benchmark.parquet' where is_hidden"
+    ).fetchall()
+    assert sorted(hidden) == [("c",), ("d",)]
+    tuning = Project(tmp_path / "tuning")
+    found.land_validation(tuning, seed=1)
+    assert {row[1] for row in events(tuning)} <= {"a", "b"}
