@@ -2,12 +2,19 @@ from sunorecsys import als
 
 
 def model(dbt, session):
-    """One factor vector per song, by ALS on the matrix with tags as rows."""
+    """One factor vector per song, by ALS on the interaction matrix."""
+    ((listener_ridge, song_ridge, song_ridge_per_listener),) = (
+        dbt.ref("als_ridges")
+        .select("listener_ridge, song_ridge, song_ridge_per_listener")
+        .fetchall()
+    )
     return als.song_factors(
         dbt.ref("tagged_matrix").to_arrow_table(),
         dbt.ref("catalogue").select("song_index").to_arrow_table(),
         factors=dbt.config.meta_get("factors"),
-        regularization=dbt.config.meta_get("regularization"),
+        listener_ridge=listener_ridge,
+        song_ridge=song_ridge,
+        song_ridge_per_listener=song_ridge_per_listener,
         iterations=dbt.config.meta_get("iterations"),
         alpha=dbt.config.meta_get("alpha"),
         seed=dbt.config.meta_get("seed"),

@@ -1,6 +1,21 @@
+with
+
+als_song_gram as (
+
+    select * from {{ ref('als_song_gram') }}
+
+),
+
+als_ridges as (
+
+    select * from {{ ref('als_ridges') }}
+
+)
+
 select
-    gram,
-    inverse,
-    cast({{ var('als_regularization') }} as double) as regularization,
+    als_song_gram.gram,
+    als_song_gram.inverse,
+    als_ridges.listener_ridge as regularization,
     cast({{ var('als_alpha') }} as double) as alpha
-from {{ ref('als_song_gram') }}
+from als_song_gram
+cross join als_ridges

@@ -3,10 +3,12 @@
 Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets"
 (2008): factors u of listeners and y of songs, with the lowest
 
-    Σ c (p - u · y)² + λ (Σ |u|² + Σ |y|²)
+    Σ c (p - u · y)² + λ Σ |u|² + Σ λ_i |y_i|²
 
 over all pairs of a listener and a song, where p is 1 and c = alpha x weight for a song
-that the listener played, and p is 0 and c is 1 for any other.
+that the listener played, and p is 0 and c is 1 for any other. λ_i, the ridge of a song,
+may grow with its listeners (Rendle et al., "Revisiting the performance of iALS on item
+recommendation benchmarks", 2021).
 
 A listener's factors are solved from the songs' exactly, in float64: with the
 listener's songs j,
@@ -59,7 +61,9 @@ def song_factors(
     songs: pa.Table,
     *,
     factors: int,
-    regularization: float,
+    listener_ridge: float,
+    song_ridge: float,
+    song_ridge_per_listener: float,
     iterations: int,
     alpha: float,
     seed: int,
@@ -70,7 +74,9 @@ def song_factors(
         interactions: user_index, song_index and weight (above 0).
         songs: song_index 0 … n - 1.
         factors: length of a vector.
-        regularization: λ, by which all factors are pulled towards 0.
+        listener_ridge: λ, by which a listener's factors are pulled towards 0.
+        song_ridge: the same for a song, whoever plays it.
+        song_ridge_per_listener: what each listener of a song adds to it.
         iterations: of both half-steps.
         alpha: confidence per weight.
         seed: of the random start.
@@ -84,11 +90,12 @@ def song_factors(
     else:
         use_one_blas_thread()
         confidence = _sparse(interactions, songs=count) * np.float32(alpha)
+        listeners = np.bincount(confidence.indices, minlength=count)
         found = _factorized(
             confidence,
             factors,
-            np.full(confidence.shape[0], regularization),
-            np.full(count, regularization),
+            np.full(confidence.shape[0], listener_ridge),
+            song_ridge + song_ridge_per_listener * listeners,
             iterations,
             seed,
         )

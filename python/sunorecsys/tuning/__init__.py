@@ -332,6 +332,7 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
             0.4,
             (
                 *_MATRIX,
+                "als_ridges",
                 "als_song_factors",
                 "als_user_factors",
                 "als_candidates",

@@ -9,6 +9,20 @@ from scipy.sparse import csr_matrix
 from sunorecsys import als
 
 SETTINGS = {"factors": 4, "regularization": 0.1, "alpha": 40.0}
+# of song_factors: classic ALS pulls all vectors alike
+CLASSIC = {
+    "factors": 4,
+    "listener_ridge": 0.1,
+    "song_ridge": 0.1,
+    "song_ridge_per_listener": 0.0,
+    "alpha": 40.0,
+}
+# a song of three listeners has 2 + 3 x 0.4
+SCALED = CLASSIC | {
+    "listener_ridge": 3.0,
+    "song_ridge": 2.0,
+    "song_ridge_per_listener": 0.4,
+}
 NO_PAIRS = pa.table(
     {"user_index": pa.array([], pa.int32()), "song_index": pa.array([], pa.int32())}
 )
@@ -130,26 +144,36 @@ def loss(song_matrix, confidence, preference, ridges):
     )
 
 
-def constant(confidence):
-    return [np.full(size, 0.1) for size in confidence.shape]
+def ridges_of(preference, settings):
+    """Return the pull on every listener and song, as Rendle et al. (2021) scale it."""
+    return [
+        np.full(len(preference), settings["listener_ridge"]),
+        settings["song_ridge"]
+        + settings["song_ridge_per_listener"] * preference.sum(axis=0),
+    ]
 
 
-def test_song_factors_are_those_of_exact_half_steps(played):
+@pytest.mark.parametrize("settings", [CLASSIC, SCALED], ids=["classic", "scaled"])
+def test_song_factors_are_those_of_exact_half_steps(played, settings):
     """With three factors, three steps of conjugate gradients are exact."""
     confidence, preference = dense(played, 25, 61)
-    settings = {**SETTINGS, "factors": 3}
+    settings = settings | {"factors": 3}
     found = als.song_factors(played, songs(61), iterations=6, seed=42, **settings)
+    ridges = ridges_of(preference, settings)
     np.testing.assert_allclose(
-        rows(found),
-        exact_factors(confidence, preference, constant(confidence), 3, 6),
-        atol=2e-4,
+        rows(found), exact_factors(confidence, preference, ridges, 3, 6), atol=2e-4
     )
 
 
-def test_song_factors_converge_to_those_of_exact_half_steps(played):
+@pytest.mark.parametrize(
+    "settings",
+    [CLASSIC | {"listener_ridge": 10.0, "song_ridge": 10.0}, SCALED],
+    ids=["classic", "scaled"],
+)
+def test_song_factors_converge_to_those_of_exact_half_steps(played, settings):
     confidence, preference = dense(played, 25, 60)
-    ridges = [np.full(size, 10.0) for size in confidence.shape]
-    settings = {**SETTINGS, "factors": 6, "regularization": 10.0}
+    ridges = ridges_of(preference, settings)
+    settings = settings | {"factors": 6}
     found = als.song_factors(played, songs(60), iterations=400, seed=42, **settings)
     expected = exact_factors(confidence, preference, ridges, 6, 400)
     assert loss(rows(found), confidence, preference, ridges) == pytest.approx(
@@ -166,11 +190,18 @@ def test_song_factors_fit_as_well_as_those_of_implicit():
     weights = random.integers(1, 6, len(users)) / 2
     played = interactions(list(zip(users, indexes, weights, strict=True)))
     confidence, preference = dense(played, 80, 120)
-    ridges = constant(confidence)
-    settings = {"factors": 8, "regularization": 0.1, "alpha": 40, "iterations": 15}
-    other = AlternatingLeastSquares(random_state=1, use_gpu=False, **settings)
+    settings = CLASSIC | {"factors": 8}
+    ridges = ridges_of(preference, settings)
+    other = AlternatingLeastSquares(
+        factors=8,
+        regularization=0.1,
+        alpha=40,
+        iterations=15,
+        random_state=1,
+        use_gpu=False,
+    )
     other.fit(csr_matrix((weights, (users, indexes))), show_progress=False)
-    found = als.song_factors(played, songs(120), seed=42, **settings)
+    found = als.song_factors(played, songs(120), iterations=15, seed=42, **settings)
     assert loss(rows(found), confidence, preference, ridges) <= 1.001 * loss(
         other.item_factors.astype(float), confidence, preference, ridges
     )
@@ -313,7 +344,7 @@ def test_a_listener_who_may_get_nothing_gets_nothing(song_matrix):
 @pytest.mark.parametrize("count", [0, 3])
 def test_without_interactions_all_factors_are_zero(count):
     found = als.song_factors(
-        interactions([]), songs(count), iterations=2, seed=1, **SETTINGS
+        interactions([]), songs(count), iterations=2, seed=1, **CLASSIC
     )
     assert found["song_index"].to_pylist() == list(range(count))
     assert not np.any(rows(found))
@@ -342,7 +373,7 @@ def test_empty_inputs_give_empty_tables(song_matrix):
 
 
 def test_a_song_that_nobody_plays_has_a_vector_of_zeros(played):
-    found = rows(als.song_factors(played, songs(61), iterations=3, seed=42, **SETTINGS))
+    found = rows(als.song_factors(played, songs(61), iterations=3, seed=42, **CLASSIC))
     assert found.shape == (61, 4)
     assert not found[60].any()
     heard = set(played["song_index"].to_pylist())
@@ -364,7 +395,7 @@ def test_song_factors_do_not_depend_on_the_number_of_threads(played, monkeypatch
     found = []
     for threads in (1, 2, 2):
         monkeypatch.setattr("os.cpu_count", lambda threads=threads: threads)
-        table = als.song_factors(played, songs(60), iterations=15, seed=42, **SETTINGS)
+        table = als.song_factors(played, songs(60), iterations=15, seed=42, **CLASSIC)
         found.append(rows(table).tobytes())
     assert found[0] == found[1] == found[2]
 
@@ -372,7 +403,7 @@ def test_song_factors_do_not_depend_on_the_number_of_threads(played, monkeypatch
 def test_song_factors_do_not_depend_on_the_order_of_rows(played):
     mixed = played.take(np.random.default_rng(2).permutation(len(played)))
     found, again = (
-        als.song_factors(table, songs(60), iterations=5, seed=42, **SETTINGS)
+        als.song_factors(table, songs(60), iterations=5, seed=42, **CLASSIC)
         for table in (played, mixed)
     )
     assert rows(found).tobytes() == rows(again).tobytes()
@@ -403,7 +434,7 @@ def test_blocks_hold_every_entry_once_and_stay_small(monkeypatch):
 )
 def test_the_smallest_matrices_are_solved(triples, count):
     table = interactions(triples)
-    found = als.song_factors(table, songs(count), iterations=15, seed=42, **SETTINGS)
+    found = als.song_factors(table, songs(count), iterations=15, seed=42, **CLASSIC)
     assert np.isfinite(rows(found)).all()
     users = als.user_factors(found, table, **SETTINGS)
     scores = rows(users) @ rows(found).T
@@ -422,10 +453,14 @@ def test_factors_put_listeners_near_the_songs_of_their_own_kind():
         for song in range(12)
         if song % 2 == user % 2 and (user + song) % 5
     ]
-    settings = {**SETTINGS, "factors": 2}
     found = als.song_factors(
-        interactions(triples), songs(12), iterations=15, seed=42, **settings
+        interactions(triples),
+        songs(12),
+        iterations=15,
+        seed=42,
+        **CLASSIC | {"factors": 2},
     )
+    settings = SETTINGS | {"factors": 2}
     users = als.user_factors(found, interactions(triples), **settings)
     scores = rows(users) @ rows(found).T
     for user in range(20):
