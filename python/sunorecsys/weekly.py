@@ -122,15 +122,15 @@ def run(
 
 def allowed_fall(project: Project) -> float:
     """Return the share of nDCG that a week may lose; raise SunorecsysError for none."""
-    share = project.variables().get("ndcg_may_fall_by")
+    share: Any = project.variables().get("ndcg_may_fall_by")
     is_number = isinstance(share, int | float) and not isinstance(share, bool)
     # a comparison with NaN is false
-    if not is_number or not 0 <= share <= 1:
-        raise SunorecsysError(
-            f"ndcg_may_fall_by in dbt_project.yml is {str(share)[:40]!r}; use a number "
-            "from 0 to 1."
-        )
-    return float(share)
+    if is_number and 0 <= share <= 1:
+        return float(share)
+    raise SunorecsysError(
+        f"ndcg_may_fall_by in dbt_project.yml is {str(share)[:40]!r}; use a number "
+        "from 0 to 1."
+    )
 
 
 def _look_back(

@@ -411,7 +411,8 @@ def change(project: Project, now: Backtest, *, may_fall_by: float) -> Change:
 
     It has fallen if it is below ``1 - may_fall_by`` of the mean before by more than
     1.96 standard errors of that difference. Its variance is that of the samples of
-    listeners, or what the weeks before varied among themselves if that is more.
+    listeners, or what the weeks before varied among themselves if that is more. A few
+    listeners who agree by chance are as uncertain as as many of the weeks before.
     """
     day = now.weeks[-1]
     (this,) = [
@@ -424,31 +425,32 @@ def change(project: Project, now: Backtest, *, may_fall_by: float) -> Change:
     if not earlier:
         return Change(day, this["value"], None, 0, False)
     n = len(earlier)
-    mean = math.fsum(value for value, _ in earlier) / n
+    mean = math.fsum(value for value, _, _ in earlier) / n
     kept = 1 - may_fall_by
-    sampled = (this["standard_error"] or 0.0) ** 2 + kept**2 * math.fsum(
-        error**2 for _, error in earlier
-    ) / n**2
+    of_one = math.fsum(error**2 * users for _, error, users in earlier) / n
+    own = max((this["standard_error"] or 0.0) ** 2, of_one / this["users"])
+    before = math.fsum(error**2 for _, error, _ in earlier) / n**2
+    sampled = own + kept**2 * before
     varied = 0.0
     if n > 1:
-        spread = math.fsum((value - mean) ** 2 for value, _ in earlier) / (n - 1)
+        spread = math.fsum((value - mean) ** 2 for value, _, _ in earlier) / (n - 1)
         varied = spread * (1 + kept**2 / n)
     fallen = kept * mean - this["value"] > 1.96 * math.sqrt(max(sampled, varied))
     return Change(day, this["value"], mean, n, fallen)
 
 
-def _kept(project: Project, now: Backtest, day: date) -> list[tuple[float, float]]:
-    """Return value and standard error of the last weeks before a day."""
+def _kept(project: Project, now: Backtest, day: date) -> list[tuple[float, float, int]]:
+    """Return value, standard error and listeners of the last weeks before a day."""
     files = sorted((project.landing / "evaluations").glob("*.parquet"))
     if not files:
         return []
     try:
         rows = duckdb.execute(
-            "select value, coalesce(standard_error, 0) "
+            "select value, standard_error, users "
             "from read_parquet($files) "
             "where as_of < $day and source = $source and variant = $variant "
             "and recommender = $recommender and history_stage = 'all' "
-            "and metric = 'ndcg' and k = $k "
+            "and metric = 'ndcg' and k = $k and standard_error is not null "
             "order by as_of desc limit $weeks",
             {
                 "files": [str(file) for file in files],
@@ -465,4 +467,4 @@ def _kept(project: Project, now: Backtest, day: date) -> list[tuple[float, float
             f"The evaluations kept in landing/evaluations cannot be read: "
             f"{first_line(error)} Restore the file from a backup, or delete it."
         ) from error
-    return [(float(value), float(error)) for value, error in rows]
+    return [(float(value), float(error), int(users)) for value, error, users in rows]

@@ -133,6 +133,11 @@ def test_feedback_that_is_new_is_counted_and_past_days_are_compacted(town):
     week = weekly(town, "--today", "2025-01-22")
     assert week["as_of"] == "2025-01-20"
     assert week["feedback_events"] == 5
+    assert week["evaluation"] is None
+    assert week["warnings"] == [
+        "The week from 2025-01-13 was not evaluated. Nothing happened in the 7 days "
+        "from 2025-01-13. Choose other weeks with --as-of and --weeks."
+    ]
     assert {path.name for path in folder.glob("2025*")} == {
         "2025-01-02.parquet",
         "2025-01-08.parquet",
@@ -144,7 +149,13 @@ def test_feedback_that_is_new_is_counted_and_past_days_are_compacted(town):
     )
     assert heard == [(1,)]
     # what lies after its as_of is new in the next one
-    assert weekly(town, "--today", "2025-01-27")["feedback_events"] == 1
+    later = weekly(town, "--today", "2025-01-27")
+    assert later["feedback_events"] == 1
+    # of one listener, so there is nothing to compare it with
+    assert later["evaluation"]["as_of"] == "2025-01-20"
+    assert later["evaluation"]["before"] is None
+    kept = town.root / "landing" / "evaluations" / "2025-01-20-landing-classic.parquet"
+    assert kept.is_file()
 
 
 def test_the_first_songs_of_ones_own_are_due_though_the_sample_is_built(twin):

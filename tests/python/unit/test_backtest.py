@@ -249,10 +249,25 @@ def settings(**changed):
 WEEK = date(2025, 2, 3)
 
 
-def backtest_of(value, error=0.01):
+def backtest_of(value, error=0.01, users=9):
     row = {"as_of": WEEK, "recommender": "blended", "metric": "ndcg", "k": 10}
-    row |= {"value": value, "standard_error": error, "users": 9}
+    row |= {"value": value, "standard_error": error, "users": users}
     return backtest.Backtest("landing", "classic", [WEEK], [], [row])
+
+
+KEPT = pa.schema(
+    [
+        ("as_of", pa.timestamp("us")),
+        ("evaluated_until", pa.timestamp("us")),
+        *((name, pa.string()) for name in ("source", "variant", "recommender")),
+        ("history_stage", pa.string()),
+        ("metric", pa.string()),
+        ("k", pa.int32()),
+        ("value", pa.float64()),
+        ("standard_error", pa.float64()),
+        ("users", pa.int64()),
+    ]
+)
 
 
 def keep(project, *weeks, **fields):
@@ -307,6 +322,19 @@ def test_a_fall_is_what_neither_the_margin_nor_chance_explains(
     assert change.before == pytest.approx(wanted)
 
 
+@pytest.mark.parametrize(("users", "has_fallen"), [(4, False), (900, True)])
+def test_a_few_listeners_who_all_miss_are_no_fall(tmp_path, users, has_fallen):
+    project = Project(tmp_path)
+    # 900 listeners with a deviation of 0.01 x 30 = 0.3; that of four is 0.15
+    keep(project, (0.2, 0.01), users=900)
+    now = backtest_of(0.0, 0.0, users)
+    change = backtest.change(project, now, may_fall_by=0.1)
+    assert change.has_fallen is has_fallen
+    # one listener has no deviation of their own
+    alone = backtest.change(project, backtest_of(0.0, None, 1), may_fall_by=0.1)
+    assert alone.has_fallen is False
+
+
 def test_only_what_can_be_compared_is(tmp_path):
     project = Project(tmp_path)
     for fields in (
@@ -317,6 +345,7 @@ def test_only_what_can_be_compared_is(tmp_path):
         {"metric": "mrr"},
         {"k": 20},
         {"as_of": datetime(2025, 2, 3)},
+        {"standard_error": None},
     ):
         keep(project, (0.9, 0.001), **fields)
     change = backtest.change(project, backtest_of(0.1), may_fall_by=0.1)
