@@ -35,7 +35,7 @@ listener_totals as (
 
     select
         user_index,
-        cast(sum(cast(weight as decimal(18, 2))) as double) as listener_weight
+        cast(sum(cast(weight as decimal(18, 4))) as double) as listener_weight
     from capped
     group by user_index
 
@@ -45,8 +45,8 @@ song_totals as (
 
     select
         song_index,
-        cast(sum(cast(weight as decimal(18, 2))) as double) as song_weight,
-        sqrt(cast(sum(cast(weight * weight as decimal(18, 4))) as double)) as song_norm
+        cast(sum(cast(weight as decimal(18, 4))) as double) as song_weight,
+        sqrt(cast(sum(cast(weight * weight as decimal(18, 8))) as double)) as song_norm
     from capped
     group by song_index
 
