@@ -42,20 +42,18 @@ settings as (
 
     select
         cast({{ var('als_regularization') }} as double) as regularization,
-        cast({{ var('als_alpha') }} as double) as alpha
+        cast({{ var('als_alpha') }} as double) as alpha,
+        {{ is_scaled | lower }} as is_scaled
 
 )
 
 select
-    {% if is_scaled -%}
-    regularization * (alpha * songs_per_listener + song_count) as listener_ridge,
-    regularization * user_count as song_ridge,
-    regularization * alpha as song_ridge_per_listener
-    {%- else -%}
-    regularization as listener_ridge,
-    regularization as song_ridge,
-    cast(0 as double) as song_ridge_per_listener
-    {%- endif %}
+    regularization
+    * case when is_scaled then alpha * songs_per_listener + song_count else 1 end
+        as listener_ridge,
+    regularization * case when is_scaled then user_count else 1 end as song_ridge,
+    regularization * case when is_scaled then alpha else 0 end
+        as song_ridge_per_listener
 from settings
 cross join sides
 cross join listeners

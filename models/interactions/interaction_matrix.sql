@@ -1,3 +1,5 @@
+{%- set exponent = share_or_null('relative_weights') -%}
+
 with
 
 listener_songs as (
@@ -5,7 +7,23 @@ listener_songs as (
     select
         user_index,
         song_index,
-        weight
+        -- as in listener_seeds of a release; never 0
+        case
+            when {{ exponent }} is null then weight
+            else
+                greatest(
+                    round(
+                        pow(
+                            weight
+                            / avg(cast(weight as decimal(18, 2)))
+                                over (partition by user_index),
+                            {{ exponent }}
+                        ),
+                        4
+                    ),
+                    0.0001
+                )
+        end as weight
     from {{ ref('listener_songs') }}
     where weight > 0 and not is_disliked
 

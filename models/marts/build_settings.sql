@@ -16,4 +16,5 @@ select
     cast({{ var('max_per_genre') or 'null' }} as integer) as max_per_genre,
     cast({{ var('repeat_after_weeks') }} as integer) as repeat_after_weeks,
     cast({{ var('quality_threshold') }} as double) as quality_threshold,
-    cast({{ var('min_plays_for_quality') }} as integer) as min_plays_for_quality
+    cast({{ var('min_plays_for_quality') }} as integer) as min_plays_for_quality,
+    cast({{ share_or_null('relative_weights') }} as double) as relative_weights

@@ -50,6 +50,8 @@ _CONTRIBUTIONS = pa.schema(
 )
 
 
+# songs on a shortlist beyond those that are wanted
+_SPARE = 50
 # float32 of factors that a thread gathers at once: 1 MB stays in its cache
 _GATHERED = 1 << 18
 # of conjugate gradients per half-step, from where the last one ended
@@ -293,7 +295,10 @@ def candidates(
     """Return each listener's best songs by y · u, in float64, unordered.
 
     ``excluded`` holds pairs of user_index and song_index that are left out, and
-    ``hidden`` songs that nobody gets. Songs are shortlisted in float32.
+    ``hidden`` songs that nobody gets. Songs that are as good as the last one come as
+    well. A few more than that are shortlisted in float32; where those it cannot tell
+    apart go on behind them, as songs with the same listeners do, all songs are scored
+    in float64.
     """
     factors_of_users = factors_of_users.sort_by("user_index")
     users = factors_of_users["user_index"].to_numpy()
@@ -315,12 +320,13 @@ def candidates(
         ),
         shape=(len(users), len(song_matrix)),
     )
+    never = hidden["song_index"].to_numpy()
     songs, shortlist = topk(
         song_matrix.astype(np.float32),
         user_matrix.astype(np.float32),
-        min(candidates, len(song_matrix)),
+        min(candidates + _SPARE, len(song_matrix)),
         filter_query_items=left_out,
-        filter_items=hidden["song_index"].to_numpy() if len(hidden) else None,
+        filter_items=never if len(never) else None,
         num_threads=0,
     )
     scores = np.empty(songs.shape)
@@ -329,15 +335,33 @@ def candidates(
         scores[block] = np.einsum(
             "uf,usf->us", user_matrix[block], song_matrix[songs[block]]
         )
-    kept = (shortlist > nothing) & (scores > 0)
-    return pa.table(
-        {
-            "user_index": np.repeat(users, kept.sum(axis=1)),
-            "song_index": songs[kept].astype(np.int32),
-            "channel_score": scores[kept],
-        },
-        schema=_CANDIDATES,
-    )
+    scores[shortlist <= nothing] = 0
+    lowest = _lowest(scores, candidates)
+    kept = (scores > 0) & (scores >= lowest[:, None])
+    # what float32 may be wrong by, at most
+    error = user_matrix.shape[1] * 2.0**-22 * np.linalg.norm(user_matrix, axis=1)
+    error *= np.linalg.norm(song_matrix, axis=1).max()
+    last = shortlist[:, -1]
+    is_unsure = (last > nothing) & (last + error > lowest)
+    is_unsure &= songs.shape[1] < len(song_matrix)
+    kept[is_unsure] = False
+    found = [(np.repeat(users, kept.sum(axis=1)), songs[kept], scores[kept])]
+    for row in np.flatnonzero(is_unsure):
+        scored = np.einsum("sf,f->s", song_matrix, user_matrix[row])
+        scored[left_out[row].indices] = 0
+        scored[never] = 0
+        least = _lowest(scored, candidates)
+        (best,) = np.nonzero((scored > 0) & (scored >= least))
+        found.append((np.full(len(best), users[row]), best, scored[best]))
+    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+    return pa.table(columns, names=_CANDIDATES.names).cast(_CANDIDATES)
+
+
+def _lowest(scores: Matrix, wanted: int) -> Matrix:
+    """Return the score, 0 or more, of the last of the wanted ones in each row."""
+    last = min(wanted, scores.shape[-1]) - 1
+    found: Matrix = np.maximum(-np.partition(-scores, last, axis=-1)[..., last], 0)
+    return found
 
 
 def contributions(

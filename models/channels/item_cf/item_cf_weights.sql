@@ -43,7 +43,7 @@ listener_totals as (
     select
         user_index,
         count(*) as song_count,
-        cast(sum(cast(weight as decimal(18, 2))) as double) as listener_weight
+        cast(sum(cast(weight as decimal(18, 4))) as double) as listener_weight
     from capped
     group by user_index
 

@@ -238,6 +238,23 @@ def test_an_impossible_date_stops_the_build(workspace):
     assert not workspace.current.exists()
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ("{relative_weights: 2}", "relative_weights is '2'; use a number from 0 to 1"),
+        pytest.param(
+            "{als_scaled_regularization: 'yes'}",
+            "als_scaled_regularization is 'yes'; use true or false",
+            marks=pytest.mark.large,
+        ),
+    ],
+)
+def test_a_setting_out_of_its_range_is_named(workspace, variables, named):
+    done = workspace.dbt("parse", "--vars", variables)
+    assert done.returncode != 0
+    assert named in done.stdout
+
+
 def test_duckdb_1_4_reads_a_release(sample_project, tmp_path):
     """Other tools have not all moved to DuckDB 2; every macro works in both."""
     target = tmp_path / "duckdb14"

@@ -313,6 +313,39 @@ def test_candidates_are_the_best_that_are_neither_excluded_nor_hidden(song_matri
     } == expected
 
 
+@pytest.mark.parametrize("is_rising", [True, False])
+def test_songs_that_float32_cannot_tell_apart_are_ranked_in_float64(is_rising):
+    """300 songs whose scores differ by 1e-11 from one to the next."""
+    in_order = list(range(300))[:: -1 if is_rising else 1]
+    song_matrix = np.zeros((300, 4), np.float32)
+    song_matrix[:, 0] = 1
+    song_matrix[in_order, 1] = np.arange(300)[::-1] * 2.0**-20
+    best, second, third, *others = in_order
+    found = als.candidates(
+        vectors("user_index", np.tile([0.9, 2.0**-16, 0, 0], (2, 1))),
+        vectors("song_index", song_matrix),
+        pairs((1, best), (1, third)),
+        pa.table({"song_index": pa.array([second], pa.int32())}),
+        candidates=5,
+    )
+    assert {(row["user_index"], row["song_index"]) for row in found.to_pylist()} == {
+        *((0, song) for song in (best, third, *others[:3])),
+        *((1, song) for song in others[:5]),
+    }
+
+
+def test_candidates_as_good_as_the_last_one_all_come():
+    """So that the songs' order decides between them, whoever ranks."""
+    found = als.candidates(
+        vectors("user_index", np.ones((1, 4))),
+        vectors("song_index", np.ones((200, 4), np.float32)),
+        NO_PAIRS,
+        NO_SONGS,
+        candidates=5,
+    )
+    assert found["song_index"].to_pylist() == list(range(200))
+
+
 def test_candidates_of_gaps_between_users(song_matrix):
     """User indexes need not be dense or ordered, as after playlists."""
     user_matrix = np.random.default_rng(2).normal(size=(2, 4))

@@ -1,6 +1,7 @@
 -- listener_seeds(user_id, played, left_out): the songs of a listener that count when a
 -- list is made after what has happened since the release: one row per song, with its
--- place among the seed songs (null beyond the last_n newest) and its weight for ALS.
+-- place among the seed songs (null beyond the last_n newest) and its weight for ALS, as
+-- in the interaction matrix of the build.
 --
 -- played: list of {song_id, weight}, the newest first, on top of the listener's own
 -- history, which is empty for an unknown listener. left_out: list of song ids that do
@@ -52,7 +53,22 @@ all_songs as (
 )
 select
     all_songs.song_index,
-    all_songs.weight,
+    case
+        when build_settings.relative_weights is null then all_songs.weight
+        else greatest(
+            round(
+                pow(
+                    -- a build has no weight below 0.01
+                    greatest(all_songs.weight, 0.01)
+                    / avg(cast(greatest(all_songs.weight, 0.01) as decimal(18, 2)))
+                        over (),
+                    build_settings.relative_weights
+                ),
+                4
+            ),
+            0.0001
+        )
+    end as weight,
     case
         when all_songs.place is not null or all_songs.history_rank is not null
             then row_number() over (
@@ -64,4 +80,5 @@ select
             )
     end as seed_rank
 from all_songs
+cross join build_settings
 anti join dropped on all_songs.song_index = dropped.song_index;
