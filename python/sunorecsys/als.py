@@ -49,12 +49,11 @@ _CONTRIBUTIONS = pa.schema(
     ]
 )
 
-
 # songs on a shortlist beyond those that are wanted
 _SPARE = 50
 # float32 of factors that a thread gathers at once: 1 MB stays in its cache
 _GATHERED = 1 << 18
-# of conjugate gradients per half-step, from where the last one ended
+# steps of conjugate gradients per half-step, from where the last one ended
 _STEPS = 3
 
 
