@@ -132,15 +132,13 @@ def tune(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     clock = _Clock(seconds, on_trial)
-    before = lab.build(
-        ("+candidate_scores", "+ranking_metrics"), RECOMMENDERS, **_classic(lab)
-    )
+    lab.settings.update(_common(lab))
+    before = lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
     if not before:
         raise SunorecsysError(
             "There is nothing to learn from: no listener played a song for the first "
             "time in the days that are held out. Ingest more interactions."
         )
-    lab.settings.update(_classic(lab))
     whole = clock.elapsed()
     clock.say(f"as it is: blended {before['blended']:.4f}")
     # the last build, with all that was learned, takes about as long
@@ -231,7 +229,7 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _classic(lab: Lab) -> dict[str, Any]:
+def _common(lab: Lab) -> dict[str, Any]:
     """Return what every trial has in common: lists long enough to be blended."""
     return {"candidates_per_channel": max(200, *lab.ks)}
 
