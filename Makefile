@@ -12,7 +12,8 @@ build: $(VENV)/installed
 	$(BIN)/sunorecsys demo
 
 test: $(VENV)/installed-tests
-	$(BIN)/python -m pytest
+	# a file stays with one process, which builds what its tests need
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/installed-tests
 	$(BIN)/ruff check .

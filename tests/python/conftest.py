@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,9 +27,6 @@ ROOT = Path(__file__).parents[2]
 # what a build reads; everything else it makes itself
 PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds")
 OPTIONAL_PARTS = ("tests/singular", "analyses")
-# builds at the same time
-WORKERS = 2
-
 DBT = (sys.executable, "-m", "dbt.cli.main")
 SUNORECSYS = (sys.executable, "-c", "from sunorecsys.cli import main; main()")
 
@@ -99,6 +95,8 @@ class Workspace:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # what dbt says of all steps of a build, while nobody reads
+            pipesize=1024 * 1024,
             text=True,
             **settings,
         )
@@ -275,50 +273,31 @@ def staged(folder: Path) -> list[str]:
 
 
 class Builds:
-    """Catalogues that build, two at a time, while tests run that need none of them."""
+    """The sample and small catalogues, each built when a test first asks for it."""
 
-    def __init__(self, folder: Path, makers: dict[str, Callable[[Workspace], None]]):
+    def __init__(self, folder: Path):
         self._folder = folder
-        self._pool = ThreadPoolExecutor(WORKERS)
-        self._futures = {
-            name: self._pool.submit(self._made, name, make)
-            for name, make in makers.items()
-        }
+        self._built: dict[str, Workspace] = {}
 
-    def _made(self, name: str, make: Callable[[Workspace], None]) -> Workspace:
-        workspace = Workspace.copy(self._folder / name)
-        make(workspace)
-        return workspace
-
-    def get(self, name: str) -> Workspace:
-        """Wait for a build."""
-        return self._futures[name].result()
-
-    def close(self) -> None:
-        """Wait for what runs, and forget the rest."""
-        self._pool.shutdown(cancel_futures=True)
+    def get(self, name: str, make: Callable[[Workspace], None]) -> Workspace:
+        """Return what ``make`` built under this name."""
+        if name not in self._built:
+            workspace = Workspace.copy(self._folder / name)
+            make(workspace)
+            self._built[name] = workspace
+        return self._built[name]
 
 
 @pytest.fixture(scope="session")
-def builds(request, tmp_path_factory):
-    """The sample and the catalogues that tests name, from CATALOGUES of their modules.
-
-    All of them start at once, so that both cores have work.
-    """
-    makers: dict[str, Callable[[Workspace], None]] = {"sample": Workspace.build}
-    for item in request.session.items:
-        for marker in item.iter_markers("catalogue"):
-            if item.get_closest_marker("skip") is None:
-                makers[marker.args[0]] = item.module.CATALOGUES[marker.args[0]]
-    found = Builds(tmp_path_factory.mktemp("builds"), makers)
-    yield found
-    found.close()
+def builds(tmp_path_factory):
+    """What tests of this process have built. Read it only."""
+    return Builds(tmp_path_factory.mktemp("builds"))
 
 
 @pytest.fixture(scope="session")
 def sample_project(builds):
     """The project with the sample built and published. Read it only."""
-    return builds.get("sample")
+    return builds.get("sample", Workspace.build)
 
 
 @pytest.fixture(scope="session")
@@ -332,7 +311,8 @@ def server(sample_project, tmp_path_factory):
 @pytest.fixture
 def built(request, builds):
     """The built catalogue that the test is marked with. Read it only."""
-    return builds.get(request.node.get_closest_marker("catalogue").args[0])
+    name = request.node.get_closest_marker("catalogue").args[0]
+    return builds.get(name, request.module.CATALOGUES[name])
 
 
 @pytest.fixture

@@ -461,6 +461,7 @@ def test_an_unknown_song_or_listener_is_404_even_with_a_known_tag(client):
         assert answer.status_code == 404
 
 
+@pytest.mark.large
 def test_tags_change_with_feedback_and_with_the_release(sample_project, tmp_path):
     twin = sample_project.twin(tmp_path / "project")
     with serving(twin) as server:

@@ -57,7 +57,7 @@ class Client(threading.Thread):
             return
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.large)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.large)])
 def test_killed_servers_lose_and_double_nothing(sample_project, tmp_path, kills):
     twin = sample_project.twin(tmp_path / "project")
     moments = random.Random(kills)

@@ -59,7 +59,8 @@ class Reader(threading.Thread):
                     self.problems.append(f"{path}: two answers of {release}")
 
 
-@pytest.mark.parametrize("readers", [8, pytest.param(200, marks=pytest.mark.large)])
+@pytest.mark.large
+@pytest.mark.parametrize("readers", [8, 200])
 def test_no_answer_fails_or_mixes_releases_during_a_build(
     sample_project, tmp_path, readers
 ):

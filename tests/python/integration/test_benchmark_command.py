@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from conftest import ROOT, Workspace
 from sunorecsys.evaluation import metrics
 
 SONGS = [f"s{number:02}" for number in range(30)]
@@ -117,8 +118,6 @@ def item_cosine(train):
 @pytest.fixture(scope="module")
 def untuned(files, tmp_path_factory):
     """What the command says without tuning, on a project that has nothing built."""
-    from conftest import Workspace
-
     workspace = Workspace.copy(tmp_path_factory.mktemp("benchmark") / "project")
     done = workspace.cli(*arguments(files, "-k", 3, "-k", 5, "--minutes", 0, "--json"))
     assert done.returncode == 0, done.stderr
@@ -143,6 +142,13 @@ def test_metrics_are_those_of_rankings_made_by_hand(
             if (row["recommender"], row["k"]) == (recommender, k)
         ]
         assert {name: found[name] for name in values} == pytest.approx(values, abs=1e-6)
+
+
+def test_it_is_the_command_of_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (
+        "sunorecsys benchmark --train train.csv --test test.csv -k 10 -k 20" in readme
+    )
 
 
 def test_the_document_is_that_of_the_contract(untuned, rows):

@@ -51,6 +51,7 @@ def test_a_blocked_song_is_out_of_every_answer_at_once_until_it_is_put_back(town
     assert ask(town, "similar", "s00")["similar_songs"] == like
 
 
+@pytest.mark.large
 def test_the_next_build_does_not_know_a_blocked_song(town):
     def count(table, column="song_id"):
         sql = f"select count(*) from {table} where {column} = $1"

@@ -157,7 +157,9 @@ FIRST_AND_SECOND = [
     pytest.param(
         (*DBT, "build"), (*DBT, "build"), id="dbt, dbt", marks=pytest.mark.large
     ),
-    pytest.param((*SUNORECSYS, "build"), (*DBT, "build"), id="ours, dbt"),
+    pytest.param(
+        (*SUNORECSYS, "build"), (*DBT, "build"), id="ours, dbt", marks=pytest.mark.large
+    ),
     pytest.param(
         (*SUNORECSYS, "build"),
         (*SUNORECSYS, "build"),

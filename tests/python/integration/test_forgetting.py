@@ -273,6 +273,7 @@ def forget_killed(workspace, moment):
     return workspace.run(*program, "forget", ID, "--yes")
 
 
+@pytest.mark.large
 def test_killed_at_any_moment_every_file_is_whole_and_the_rest_is_done_later(
     built, tmp_path, request
 ):

@@ -518,7 +518,7 @@ def relative(weights):
 def loved(builds):
     """Weights in the release of every listener's songs that count, by song index."""
     found = defaultdict(dict)
-    for user, one, weight in builds.get("kept_out").query(
+    for user, one, weight in builds.get("kept_out", CATALOGUES["kept_out"]).query(
         "select user_id, song_index, weight from user_songs "
         "where weight > 0 and not is_disliked order by all"
     ):

@@ -162,6 +162,7 @@ def test_what_cannot_be_compared_is_one_line(built, arguments, code, reason):
     assert "\x1b" not in done.stderr
 
 
+@pytest.mark.large
 def test_an_earlier_release_serves_at_once_and_until_the_next_build(twin):
     earlier, later = releases(twin)
     listed = answer(twin, "recommend", "--user", "listener-005")
