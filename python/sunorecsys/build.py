@@ -18,6 +18,14 @@ from sunorecsys.project import Project
 # Called with the step that ended, how many have ended and how many there are.
 OnStep = Callable[[str, int, int], None]
 
+# arguments of dbt for a build that publishes nothing
+WITHOUT_TESTS = (
+    "--exclude-resource-type",
+    "test",
+    "--exclude-resource-type",
+    "unit_test",
+)
+
 _FAILED = ("error", "fail", "runtime error")
 
 

@@ -20,13 +20,15 @@ def file_of(project: Project, variant: str) -> Path:
     return project.root / "settings" / f"{variant}.yml"
 
 
-def read(project: Project, path: Path) -> dict[str, Any]:
-    """Return the variables of a file.
+def read(project: Project, path: Path | None) -> dict[str, Any]:
+    """Return the variables of a file; none without one.
 
     Raises:
         SunorecsysError: it cannot be read, is no mapping, or names a variable that the
             project does not have.
     """
+    if path is None:
+        return {}
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from scipy import stats
 
 from sunorecsys import build
 from sunorecsys.errors import SunorecsysError, first_line
@@ -23,6 +22,7 @@ from sunorecsys.feedback import Journal
 from sunorecsys.landing import NO_TIME, replacing
 from sunorecsys.lock import build_lock
 from sunorecsys.project import Project
+from sunorecsys.reader import query
 from sunorecsys.release import quoted
 from sunorecsys.scratch import scratch_project
 
@@ -61,15 +61,7 @@ CLASSIC: Mapping[str, Any] = {
 _KEPT_WEEKS = 4
 
 # models and the seeds that they read; tests are for what is published
-_SELECTION = (
-    "--select",
-    "+evaluation_summary",
-    "--exclude-resource-type",
-    "test",
-    "--exclude-resource-type",
-    "unit_test",
-)
-
+_SELECTION = ("--select", "+evaluation_summary", *build.WITHOUT_TESTS)
 
 # what is kept of each week while the others are built
 _TABLES = ("evaluation_summary", "listener_metrics", "catalogue_metrics")
@@ -318,8 +310,8 @@ def _measured(found: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
                 str(found / "*" / "*" / f"{table}.parquet"), hive_partitioning=True
             ).create_view(table)
         sql = resources.files("sunorecsys.backtest") / "statistics.sql"
-        results = _rows(connection, sql.read_text(encoding="utf-8"))
-        by_week = _rows(
+        results = query(connection, sql.read_text(encoding="utf-8"))
+        by_week = query(
             connection,
             "select as_of, recommender, metric, k, value, standard_error, users "
             "from evaluation_summary "
@@ -329,14 +321,11 @@ def _measured(found: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return [_with_interval(row) for row in results], by_week
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
 def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row with its 95 % confidence interval, by Student's t."""
+    # it takes half a second to load, and every command would wait for it
+    from scipy import stats
+
     clusters, error = row.pop("clusters"), row["standard_error"]
     lower = upper = None
     if error is not None:

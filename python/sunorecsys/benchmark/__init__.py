@@ -147,11 +147,10 @@ def run(
                 **settings,
                 "evaluation_depths": list(depths),
             }
-            selection = ("--select", "+evaluation_summary", "--exclude-resource-type")
             build.run_dbt(
                 at.root,
                 variables,
-                (*selection, "test", "--exclude-resource-type", "unit_test"),
+                ("--select", "+evaluation_summary", *build.WITHOUT_TESTS),
                 on_step=lambda name, done, total: say(f"{name} ({done} of {total})"),
             )
             with duckdb.connect(str(at.warehouse), read_only=True) as warehouse:

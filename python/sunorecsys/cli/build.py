@@ -48,7 +48,7 @@ def build(
     if variant is not None and weights is not None:
         raise UsageError("Give --variant or --weights, not both.")
     project = Project.find(project_dir)
-    variables = {} if settings_file is None else settings.read(project, settings_file)
+    variables = settings.read(project, settings_file)
     if as_of is not None:
         variables["as_of"] = _date(as_of)
         if variables["as_of"] > f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}":
@@ -60,14 +60,7 @@ def build(
     if source is not None:
         variables["source"] = source
     started = time.monotonic()
-    with output.progress() as bar:
-        task = bar.add_task("Building", total=None)
-
-        def on_step(name: str, done: int, total: int) -> None:
-            bar.update(
-                task, description=name[:40].ljust(40), completed=done, total=total
-            )
-
+    with output.steps("Building") as on_step:
         built = dbt_build.run(project, variables, on_step=on_step)
     seconds = time.monotonic() - started
     for warning in built.warnings:

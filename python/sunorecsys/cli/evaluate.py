@@ -59,18 +59,11 @@ def evaluate(
         picture.require(plot)
     day = None if as_of is None else _date(as_of)
     project = Project.find(project_dir)
-    variables = {} if settings_file is None else settings.read(project, settings_file)
+    variables = settings.read(project, settings_file)
     if variant is not None:
         variables["variant"] = variant
     started = time.monotonic()
-    with output.progress() as bar:
-        task = bar.add_task("Evaluating", total=None)
-
-        def on_step(name: str, done: int, total: int) -> None:
-            bar.update(
-                task, description=name[:40].ljust(40), completed=done, total=total
-            )
-
+    with output.steps("Evaluating") as on_step:
         found = backtest.run(
             project, weeks=weeks, as_of=day, variables=variables, on_step=on_step
         )

@@ -3,6 +3,8 @@
 import json
 import math
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -59,6 +61,20 @@ def progress() -> Progress:
         transient=True,
         disable=not notices.is_terminal,
     )
+
+
+@contextmanager
+def steps(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show the steps of a build, and yield what is called after each of them."""
+    with progress() as bar:
+        task = bar.add_task(what, total=None)
+
+        def on_step(name: str, done: int, total: int) -> None:
+            bar.update(
+                task, description=name[:40].ljust(40), completed=done, total=total
+            )
+
+        yield on_step
 
 
 def notice(message: str) -> None:

@@ -48,15 +48,8 @@ def weekly(
     except (ValueError, OverflowError) as error:
         raise UsageError(f"--today is {today!r}; write it as YYYY-MM-DD.") from error
     project = Project.find(project_dir)
-    variables = {} if settings_file is None else settings.read(project, settings_file)
-    with output.progress() as bar:
-        task = bar.add_task("Building", total=None)
-
-        def on_step(name: str, done: int, total: int) -> None:
-            bar.update(
-                task, description=name[:40].ljust(40), completed=done, total=total
-            )
-
+    variables = settings.read(project, settings_file)
+    with output.steps("Building") as on_step:
         week = schedule.run(
             project,
             today=now,

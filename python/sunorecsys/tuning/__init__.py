@@ -26,12 +26,6 @@ OnTrial = Callable[[str, float], None]
 
 RECOMMENDERS = ("blended", "item_cf", "content", "prompt", "user_cf", "popularity")
 
-_NO_TESTS = (
-    "--exclude-resource-type",
-    "test",
-    "--exclude-resource-type",
-    "unit_test",
-)
 # what judges any trial
 _JUDGES = ("ranked_lists", "hits", "ranking_metrics")
 _MATRIX = ("interaction_matrix", "listener_matrix", "tag_rows", "tagged_matrix")
@@ -77,7 +71,9 @@ class Lab:
             "evaluated_recommenders": list(recommenders),
             "evaluation_depths": list(self.ks),
         }
-        build.run_dbt(self.at.root, variables, ("--select", *select, *_NO_TESTS))
+        build.run_dbt(
+            self.at.root, variables, ("--select", *select, *build.WITHOUT_TESTS)
+        )
         with self.open() as warehouse:
             found = warehouse.execute(
                 "select recommender, avg(ndcg) from ranking_metrics group by all"

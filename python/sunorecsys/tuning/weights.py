@@ -8,6 +8,7 @@ import pyarrow as pa
 from scipy.optimize import differential_evolution
 
 from sunorecsys.reader import CHANNELS
+from sunorecsys.variants import STAGES
 from sunorecsys.vectors import Matrix
 
 # listeners of a stage below which it takes the weights of all
@@ -63,7 +64,7 @@ def learn(
     """
     everybody = _search(scores, np.ones(len(scores.held_out), bool), ks, seed, rounds)
     found = {}
-    for stage in ("new", "light", "regular"):
+    for stage in STAGES:
         chosen = scores.stages == stage
         enough = MIN_LISTENERS <= chosen.sum() < len(chosen)
         weights = _search(scores, chosen, ks, seed, rounds) if enough else everybody
