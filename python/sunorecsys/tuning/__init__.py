@@ -265,13 +265,18 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
         return {
             "als_scaled_regularization": True,
             "als_iterations": 10,
-            "als_factors": trial.suggest_categorical("als_factors", [32, 64, 128]),
+            "als_factors": trial.suggest_categorical(
+                "als_factors", [16, 32, 64, 128]
+            ),
             "als_regularization": trial.suggest_float(
                 "als_regularization", 2e-4, 5e-2, log=True
             ),
             "als_alpha": trial.suggest_float("als_alpha", 1, 100, log=True),
             "relative_weights": trial.suggest_categorical("relative_weights", relative),
             "tag_weight": trial.suggest_categorical("tag_weight", tag_weights),
+            "listener_damping": trial.suggest_categorical(
+                "listener_damping", [0.0, 0.25, 0.5]
+            ),
         }
 
     def item_cf(trial: optuna.Trial) -> dict[str, Any]:
@@ -287,7 +292,9 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
             found["ease_regularization"] = trial.suggest_float(
                 "ease_regularization", 3, 1000, log=True
             )
-            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.7)
+            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.8)
+            # all that it keeps: those that a song speaks against stand at the end
+            found["neighbors_per_song"] = top_k
         elif kind == "rp3beta":
             found["rp3beta_alpha"] = trial.suggest_float("rp3beta_alpha", 0.2, 1.2)
             found["rp3beta_beta"] = trial.suggest_float("rp3beta_beta", 0, 0.8)
@@ -309,10 +316,14 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
 
     tagged = 2.0 if tags else 0.0
     middle = relative[len(relative) // 2]
-    common = {"relative_weights": middle, "tag_weight": tagged}
+    common = {
+        "relative_weights": middle,
+        "tag_weight": tagged,
+        "listener_damping": 0.25,
+    }
     ease_starts = [
         {"item_similarity": "ease", "ease_regularization": r, "ease_dropout": d}
-        for r, d in ((60.0, 0.4), (200.0, 0.0))
+        for r, d in ((100.0, 0.6), (200.0, 0.2))
         if "ease" in similarities
     ]
     item_starts = [
@@ -340,9 +351,15 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
                     **common,
                 },
                 {
-                    "als_factors": 64,
-                    "als_regularization": 0.002,
-                    "als_alpha": 30.0,
+                    "als_factors": 128,
+                    "als_regularization": 0.008,
+                    "als_alpha": 18.0,
+                    **common,
+                },
+                {
+                    "als_factors": 16,
+                    "als_regularization": 0.01,
+                    "als_alpha": 3.0,
                     **common,
                 },
             ),
