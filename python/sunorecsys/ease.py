@@ -146,7 +146,9 @@ def _by_rows(weights: csr_matrix, ridge: Matrix) -> RowsOf:
     vectors = half * scale[None, :]
 
     def rows_of(songs: Matrix) -> Matrix:
-        return (vectors[:, songs].T @ vectors) / diagonal[None, :]
+        block: Matrix = vectors[:, songs].T @ vectors
+        block /= diagonal[None, :]
+        return block
 
     return rows_of
 
@@ -167,7 +169,7 @@ def _by_songs(weights: csr_matrix, ridge: Matrix) -> RowsOf:
 
     def rows_of(songs: Matrix) -> Matrix:
         # LAPACK fills the lower half only
-        block = inverse[songs].copy()
+        block: Matrix = inverse[songs]
         for song, line in zip(songs, block, strict=True):
             line[song:] = inverse[song:, song]
         block /= -diagonal[None, :]

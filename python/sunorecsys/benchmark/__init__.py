@@ -131,7 +131,8 @@ def run(
                     seconds=60 * minutes,
                     trials=trials,
                     seed=seed,
-                    largest_top_k=300,
+                    largest_top_k=400,
+                    largest_factors=256,
                     on_trial=lambda what, _: say(what),
                 )
             settings = {**tuned.settings, "variant": VARIANT}

@@ -104,6 +104,7 @@ def tune(
     trials: int | None = None,
     seed: int,
     largest_top_k: int = 100,
+    largest_factors: int = 128,
     on_trial: OnTrial | None = None,
 ) -> Tuned:
     """Search variables channel by channel, and then the weights of the channels.
@@ -120,6 +121,7 @@ def tune(
         trials: of each channel at most; None: as many as the time allows.
         seed: of all searches.
         largest_top_k: of neighbors of a seed song; a release holds as many.
+        largest_factors: of ALS; `explain` solves a system as large.
         on_trial: called after each trial.
 
     Raises:
@@ -147,7 +149,7 @@ def tune(
         )
     tried = 0
     best = dict(before)
-    for stage in _stages(lab, seconds, largest_top_k):
+    for stage in _stages(lab, seconds, largest_top_k, largest_factors):
         if not before[stage.channel]:
             # it proposes nothing that anybody played: it has nothing to go by
             continue
@@ -230,7 +232,9 @@ def _common(lab: Lab) -> dict[str, Any]:
     return {"candidates_per_channel": max(200, *lab.ks)}
 
 
-def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
+def _stages(
+    lab: Lab, seconds: float, largest_top_k: int, largest_factors: int
+) -> list[_Stage]:
     with lab.open() as warehouse:
         ((songs, rows, weights, tags, tag_rows),) = warehouse.execute(
             """
@@ -249,7 +253,8 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
             from interaction_matrix
             """
         ).fetchall()
-    top_ks = [k for k in (20, 50, 100, 200, 300) if k <= largest_top_k]
+    top_ks = [k for k in (20, 50, 100, 200, 400) if k <= largest_top_k]
+    factors = [f for f in (16, 32, 64, 128, 256) if f <= largest_factors]
     tag_weights = [0.0, 0.5, 1.0, 2.0, 4.0] if tags else [0.0]
     relative = [0.0, 0.5, 1.0] if weights > 1 else [0.0]
     similarities = ["rp3beta", "tfidf"]
@@ -265,9 +270,7 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
         return {
             "als_scaled_regularization": True,
             "als_iterations": 10,
-            "als_factors": trial.suggest_categorical(
-                "als_factors", [16, 32, 64, 128]
-            ),
+            "als_factors": trial.suggest_categorical("als_factors", factors),
             "als_regularization": trial.suggest_float(
                 "als_regularization", 2e-4, 5e-2, log=True
             ),
@@ -314,13 +317,6 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
             "content_numbers_weight": round(1 - round(text, 3) - round(genre, 3), 3),
         }
 
-    tagged = 2.0 if tags else 0.0
-    middle = relative[len(relative) // 2]
-    common = {
-        "relative_weights": middle,
-        "tag_weight": tagged,
-        "listener_damping": 0.25,
-    }
     ease_starts = [
         {"item_similarity": "ease", "ease_regularization": r, "ease_dropout": d}
         for r, d in ((100.0, 0.6), (200.0, 0.2))
@@ -343,25 +339,20 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
                 "als_candidates",
                 "user_cf_candidates",
             ),
-            (
+            tuple(
                 {
-                    "als_factors": 64,
-                    "als_regularization": 0.005,
-                    "als_alpha": 12.0,
-                    **common,
-                },
-                {
-                    "als_factors": 128,
-                    "als_regularization": 0.008,
-                    "als_alpha": 18.0,
-                    **common,
-                },
-                {
-                    "als_factors": 16,
-                    "als_regularization": 0.01,
-                    "als_alpha": 3.0,
-                    **common,
-                },
+                    "als_factors": min(count, largest_factors),
+                    "als_regularization": regularization,
+                    "als_alpha": alpha,
+                    "relative_weights": relative[len(relative) // 2],
+                    "tag_weight": 2.0 if tags else 0.0,
+                    "listener_damping": 0.25,
+                }
+                for count, regularization, alpha in (
+                    (64, 0.005, 12.0),
+                    (16, 0.01, 3.0),
+                    (256, 0.008, 25.0),
+                )
             ),
             user_cf,
         ),
