@@ -38,6 +38,8 @@ CLASSIC: Mapping[str, Any] = {
     "this_week_share": 0.5,
     "tag_weight": 0,
     "relative_weights": None,
+    "listener_damping": 0,
+    "matrix_half_life_days": None,
     "item_similarity": "cosine",
     "min_shared_listeners": 2,
     "item_shrinkage": 10,

@@ -236,12 +236,22 @@ def _stages(
     lab: Lab, seconds: float, largest_top_k: int, largest_factors: int
 ) -> list[_Stage]:
     with lab.open() as warehouse:
-        ((songs, rows, weights, tags, tag_rows),) = warehouse.execute(
+        ((songs, rows, weights, days, tags, tag_rows),) = warehouse.execute(
             """
             select
                 count(distinct song_index),
                 count(distinct user_index),
                 count(distinct weight),
+                coalesce(
+                    date_diff(
+                        'day',
+                        min(last_interaction_at) filter (
+                            last_interaction_at > timestamp '1970-01-01'
+                        ),
+                        max(last_interaction_at)
+                    ),
+                    0
+                ),
                 (
                     select count(*) from catalogue
                     where len(tags) > 0 and not is_hidden
@@ -255,8 +265,9 @@ def _stages(
         ).fetchall()
     top_ks = [k for k in (20, 50, 100, 200, 400) if k <= largest_top_k]
     factors = [f for f in (16, 32, 64, 128, 256) if f <= largest_factors]
-    tag_weights = [0.0, 0.5, 1.0, 2.0, 4.0] if tags else [0.0]
-    relative = [0.0, 0.5, 1.0] if weights > 1 else [0.0]
+    most_tagged = 4.0 if tags else 0.0
+    half_lives = [None, *(d for d in (15.0, 30.0, 60.0, 120.0, 365.0) if d < days)]
+    most_relative = 1.0 if weights > 1 else 0.0
     similarities = ["rp3beta", "tfidf"]
     max_rows = rows + (min(tag_rows, 2000) if tags else 0)
     memory = float(lab.at.variables().get("ease_memory_gb", 0))
@@ -275,34 +286,37 @@ def _stages(
                 "als_regularization", 2e-4, 5e-2, log=True
             ),
             "als_alpha": trial.suggest_float("als_alpha", 1, 100, log=True),
-            "relative_weights": trial.suggest_categorical("relative_weights", relative),
-            "tag_weight": trial.suggest_categorical("tag_weight", tag_weights),
-            "listener_damping": trial.suggest_categorical(
-                "listener_damping", [0.0, 0.25, 0.5]
+            "relative_weights": trial.suggest_float(
+                "relative_weights", 0, most_relative, step=0.25
+            ),
+            "tag_weight": trial.suggest_float("tag_weight", 0, most_tagged, step=0.5),
+            "listener_damping": trial.suggest_float(
+                "listener_damping", 0, 0.75, step=0.25
+            ),
+            "matrix_half_life_days": trial.suggest_categorical(
+                "matrix_half_life_days", half_lives
             ),
         }
 
     def item_cf(trial: optuna.Trial) -> dict[str, Any]:
-        top_k = trial.suggest_categorical("top_k_per_seed", top_ks)
         kind = trial.suggest_categorical("item_similarity", similarities)
-        found: dict[str, Any] = {
-            "item_similarity": kind,
-            "top_k_per_seed": top_k,
-            "neighbors_per_song": max(100, top_k),
-            "min_shared_listeners": 1,
-        }
+        found: dict[str, Any] = {"item_similarity": kind, "min_shared_listeners": 1}
         if kind == "ease":
             found["ease_regularization"] = trial.suggest_float(
-                "ease_regularization", 3, 1000, log=True
+                "ease_regularization", 5, 1000, log=True
             )
-            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.8)
+            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.9)
             # all that it keeps: those that a song speaks against stand at the end
-            found["neighbors_per_song"] = top_k
-        elif kind == "rp3beta":
+            top_k = kept = largest_top_k
+        else:
+            top_k = trial.suggest_categorical("top_k_per_seed", top_ks)
+            kept = max(100, top_k)
+        found.update(top_k_per_seed=top_k, neighbors_per_song=kept)
+        if kind == "rp3beta":
             found["rp3beta_alpha"] = trial.suggest_float("rp3beta_alpha", 0.2, 1.2)
             found["rp3beta_beta"] = trial.suggest_float("rp3beta_beta", 0, 0.8)
             found["item_shrinkage"] = 0
-        else:
+        elif kind == "tfidf":
             found["item_shrinkage"] = trial.suggest_float(
                 "item_shrinkage", 1, 200, log=True
             )
@@ -319,7 +333,7 @@ def _stages(
 
     ease_starts = [
         {"item_similarity": "ease", "ease_regularization": r, "ease_dropout": d}
-        for r, d in ((100.0, 0.6), (200.0, 0.2))
+        for r, d in ((60.0, 0.7), (200.0, 0.3))
         if "ease" in similarities
     ]
     item_starts = [
@@ -344,14 +358,15 @@ def _stages(
                     "als_factors": min(count, largest_factors),
                     "als_regularization": regularization,
                     "als_alpha": alpha,
-                    "relative_weights": relative[len(relative) // 2],
-                    "tag_weight": 2.0 if tags else 0.0,
-                    "listener_damping": 0.25,
+                    "relative_weights": most_relative / 2,
+                    "tag_weight": most_tagged / 2,
+                    "listener_damping": damping,
+                    "matrix_half_life_days": half_lives[len(half_lives) // 2],
                 }
-                for count, regularization, alpha in (
-                    (64, 0.005, 12.0),
-                    (16, 0.01, 3.0),
-                    (256, 0.008, 25.0),
+                for count, regularization, alpha, damping in (
+                    (64, 0.005, 12.0, 0.25),
+                    (64, 0.016, 4.0, 0.5),
+                    (256, 0.006, 25.0, 0.25),
                 )
             ),
             user_cf,
