@@ -136,6 +136,10 @@ def run(
                     on_trial=lambda what, _: say(what),
                 )
             settings = {**tuned.settings, "variant": VARIANT}
+            if "als_regularization" in settings:
+                # it scales with the plays, and what it stands against does not: all of
+                # train are more plays than it was tuned on
+                settings["als_regularization"] *= 1 - split.HELD_OUT
         tuned_at = time.monotonic()
         say("building with all of train")
         with empty_project(project) as at:

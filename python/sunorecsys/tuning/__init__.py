@@ -283,7 +283,7 @@ def _stages(
             "als_iterations": 10,
             "als_factors": trial.suggest_categorical("als_factors", factors),
             "als_regularization": trial.suggest_float(
-                "als_regularization", 2e-4, 5e-2, log=True
+                "als_regularization", 1e-3, 4e-2, log=True
             ),
             "als_alpha": trial.suggest_float("als_alpha", 1, 100, log=True),
             "relative_weights": trial.suggest_float(
@@ -303,9 +303,9 @@ def _stages(
         found: dict[str, Any] = {"item_similarity": kind, "min_shared_listeners": 1}
         if kind == "ease":
             found["ease_regularization"] = trial.suggest_float(
-                "ease_regularization", 5, 1000, log=True
+                "ease_regularization", 20, 1000, log=True
             )
-            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.9)
+            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.8)
             # all that it keeps: those that a song speaks against stand at the end
             top_k = kept = largest_top_k
         else:
