@@ -71,6 +71,23 @@ def folder_lock(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
+def holder(releases: Path) -> tuple[str, datetime] | None:
+    """Return what holds the right to build in this folder, and since when (UTC).
+
+    It looks without locking, so that a build that starts now is not refused. A killed
+    build leaves its name, so a process that got its number later looks like one.
+    """
+    try:
+        number, since, what = (releases / FILE).read_text("ascii").split()
+        os.kill(int(number), 0)
+        return what, datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ")
+    except PermissionError:
+        # the process is somebody else's, and alive
+        return what, datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ")
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
 def _take(folder: Path, what: str) -> None:
     with _guard:
         opened, times = _held.get(folder, (-1, 0))
