@@ -10,9 +10,26 @@ from urllib.parse import urlsplit
 from sunorecsys.reader import CHANNELS
 
 
+# back, front and light: each looks well in a bright and in a dark page
+_PALETTES = (
+    ("#1d2b64", "#4f6df5", "#ffd166"),
+    ("#3b1c5a", "#b14aed", "#ffb3c6"),
+    ("#0f3d3e", "#1fab89", "#f9f7a1"),
+    ("#5b1a2e", "#ef476f", "#ffd6a5"),
+    ("#123c69", "#00a8cc", "#fdf0d5"),
+    ("#4a2c10", "#f08a24", "#ffe8a3"),
+    ("#26233a", "#8f7bd8", "#9ce5d8"),
+    ("#1b4332", "#52a873", "#e9f5b2"),
+    ("#5c2348", "#f06ba8", "#b8e1ff"),
+    ("#2b2d42", "#d9534f", "#f4e3c1"),
+    ("#0b3954", "#e0617f", "#bfe3f2"),
+    ("#312244", "#3fa7d6", "#fac05e"),
+)
+
+
 @dataclass(frozen=True)
 class Cover:
-    """Two colors, and shapes that are always the same for a song."""
+    """Three colors, and shapes that are always the same for a song."""
 
     back: str
     front: str
@@ -26,15 +43,9 @@ class Cover:
 def cover(song_id: str) -> Cover:
     """Return the cover of a song that brings none."""
     digest = hashlib.sha256(song_id.encode("utf-8", "surrogatepass")).digest()
-    hue = digest[0] * 360 // 256
-    other = (hue + 25 + digest[1] % 60) % 360
+    back, front, light = _PALETTES[digest[0] % len(_PALETTES)]
     return Cover(
-        f"hsl({hue}, 52%, 34%)",
-        f"hsl({other}, 68%, 52%)",
-        f"hsl({(other + 30) % 360}, 85%, 76%)",
-        digest[2] % 4,
-        10 + digest[3] % 45,
-        10 + digest[4] % 45,
+        back, front, light, digest[2] % 4, 10 + digest[3] % 45, 10 + digest[4] % 45
     )
 
 

@@ -176,16 +176,21 @@ if (mixer) {
   const show = () => {
     for (const slider of sliders) {
       slider.parentElement.querySelector("output").textContent = shown(slider);
+      slider.style.setProperty("--filled", `${100 * slider.value}%`);
     }
     const weights = sliders.map((slider) => `${slider.name}=${shown(slider)}`);
     option.value = `--weights ${weights.join(",")}`;
+  };
+  const change = () => {
+    show();
     blend();
   };
-  for (const slider of sliders) slider.addEventListener("input", show);
+  show();
+  for (const slider of sliders) slider.addEventListener("input", change);
   mixer.querySelector("[data-reset]").addEventListener("click", (event) => {
     event.preventDefault();
     for (const slider of sliders) slider.value = slider.dataset.own;
-    show();
+    change();
   });
   copy.addEventListener("click", async () => {
     try {

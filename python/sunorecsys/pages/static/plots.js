@@ -110,8 +110,13 @@ function draw(place) {
   };
   const times = weeks.map(seconds);
   const margin = 4 * 86400;
-  const shown = (value) => (value === null ? "–" : value.toFixed(3));
-  new uPlot(
+  const isShare = place.dataset.plot !== "quality";
+  const shown = (value) => {
+    if (value === null) return "–";
+    return isShare ? `${(100 * value).toFixed(1)} %` : value.toFixed(3);
+  };
+  const short = (value) => (isShare ? `${+(100 * value).toFixed(1)} %` : value);
+  const plot = new uPlot(
     {
       width: place.clientWidth,
       height: 240,
@@ -131,7 +136,7 @@ function draw(place) {
               new Date(tick * 1000).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" }),
             ),
         },
-        { ...axis, size: 44 },
+        { ...axis, size: 52, values: (_, ticks) => ticks.map(short) },
       ],
       series: [
         { label: "Week", value: (_, time) => (time ? new Date(time * 1000).toISOString().slice(0, 10) : "–") },
@@ -148,6 +153,8 @@ function draw(place) {
     [times, ...series.map((one) => one.values)],
     place,
   );
+  // the last week, until one points at another
+  plot.setLegend({ idx: times.length - 1 });
 }
 
 const plots = document.querySelectorAll("[data-plot]");
