@@ -1,4 +1,4 @@
-"""Who may see pages: a browser sends its token as a cookie, which no script can read."""
+"""Who may see pages: a browser sends its token in a cookie that no script can read."""
 
 from urllib.parse import quote, unquote, urlsplit
 

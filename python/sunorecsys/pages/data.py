@@ -100,9 +100,10 @@ def playlist(view: View, user_id: str, week: date | None) -> Playlist:
         UnknownListener: neither the release nor feedback knows them.
     """
     info = view.info()
-    newest, n = info["week_start"], info["settings"]["playlist_length"]
+    newest: date = info["week_start"]
+    n = info["settings"]["playlist_length"]
     weeks = [row["week_start"] for row in _query(view, "weeks", user_id)]
-    asked = week if week in weeks else newest
+    asked = week if week is not None and week in weeks else newest
     earlier = [one for one in weeks if one < asked]
     if asked == newest:
         songs = view.recommend(user_id, n)

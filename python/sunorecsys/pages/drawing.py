@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from sunorecsys.reader import CHANNELS
 
-
 # back, front and light: each looks well in a bright and in a dark page
 _PALETTES = (
     ("#1d2b64", "#4f6df5", "#ffd166"),

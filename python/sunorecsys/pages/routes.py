@@ -208,13 +208,15 @@ def _router(service: Service, settings: Settings) -> APIRouter:
         seeds = list(dict.fromkeys(seed or []))
         with service.view() as view:
             n = view.info()["settings"]["playlist_length"]
-            rows, _ = view.recommend_from(seeds, n)
+            # a song that nobody may get names itself in no reason
             known = data.cards(view, seeds)
+            tray = [known[one] for one in seeds if one in known]
+            rows, _ = view.recommend_from([one["song_id"] for one in tray], n)
             return render(
                 request,
                 view,
                 "mix.html",
-                tray=[known[one] for one in seeds if one in known],
+                tray=tray,
                 songs=data.with_cards(view, rows),
             )
 

@@ -116,7 +116,7 @@ function draw(place) {
     return isShare ? `${(100 * value).toFixed(1)} %` : value.toFixed(3);
   };
   const short = (value) => (isShare ? `${+(100 * value).toFixed(1)} %` : value);
-  const plot = new uPlot(
+  new uPlot(
     {
       width: place.clientWidth,
       height: 240,
@@ -148,14 +148,15 @@ function draw(place) {
           value: (_, value) => shown(value),
         })),
       ],
-      hooks: { draw: [intervals(series)] },
+      hooks: {
+        draw: [intervals(series)],
+        // the last week, until one points at another
+        ready: [(plot) => plot.setLegend({ idx: times.length - 1 })],
+      },
     },
     [times, ...series.map((one) => one.values)],
     place,
-  );
-  // the last week, until one points at another
-  plot.setLegend({ idx: times.length - 1 });
-}
+  );}
 
 const plots = document.querySelectorAll("[data-plot]");
 const drawAll = () => plots.forEach(draw);
