@@ -307,7 +307,7 @@ def test_a_blocked_song_is_on_no_page(own_server):
     assert own_server.workspace.cli("block", song).returncode == 0
     assert own_server.client.get("/song", params={"id": song}).status_code == 404
     for address in ("/songs?q=tide season", f"/songs?seed={song}", f"/mix?seed={song}"):
-        assert song not in own_server.client.get(address).text.split('id="content"')[1]
+        assert song not in own_server.client.get(address).text.split('id="page"')[1]
 
 
 def test_scripts_and_templates_come_with_the_package():

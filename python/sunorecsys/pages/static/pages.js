@@ -141,7 +141,7 @@ document.addEventListener("submit", async (event) => {
       opener.setAttribute("aria-expanded", "false");
     }
     say(`${form.dataset.refuse} is gone.`);
-    document.getElementById("content").focus({ preventScroll: true });
+    document.getElementById("page").focus({ preventScroll: true });
   } catch (error) {
     song.hidden = false;
     say(error.message);
