@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # the same versions on every machine
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: build test lint clean
+.PHONY: build test lint screenshots clean
 
 build: $(VENV)/installed
 	$(BIN)/sunorecsys build
@@ -20,6 +20,9 @@ lint: $(VENV)/installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests/singular
+
+screenshots: $(VENV)/installed-tests
+	$(BIN)/python python/screenshots/take.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("sunorecsys needs Python 3.11 or newer; name it: make build PYTHON=python3.12") if sys.version_info < (3, 11) else 0'

@@ -3,13 +3,15 @@
 import os
 import re
 import shutil
+import struct
+import sys
 from datetime import date
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from conftest import NEW_YEAR, crowd, serving, song
+from conftest import NEW_YEAR, ROOT, crowd, serving, song
 from sunorecsys.api.settings import hash_of
 from sunorecsys.release import files
 
@@ -422,3 +424,19 @@ def test_the_builds_of_the_operator_are_those_that_were_recorded(
     expect(legend).to_contain_text(str(WEEKS[1]))
     window.has_no_trouble()
     window.context.close()
+
+
+def test_one_command_takes_the_pictures(sample_project, tmp_path):
+    script = ROOT / "python" / "screenshots" / "take.py"
+    where = ("--project", sample_project.root, "--to", tmp_path, "--pages", "weekly")
+    done = sample_project.run(sys.executable, script, *where)
+    assert done.returncode == 0, done.stderr
+    sizes = {
+        file.name: struct.unpack(">II", file.read_bytes()[16:24])
+        for file in tmp_path.iterdir()
+    }
+    assert sizes == {
+        f"weekly-{width}-{theme}.png": (width, height)
+        for width, height in ((360, 780), (1280, 860))
+        for theme in ("light", "dark")
+    }
