@@ -136,9 +136,12 @@ def prepare(page: Page, name: str) -> None:
 
 
 def write(picture: bytes, path: Path) -> None:
-    """Write a PNG of 128 colors, a third of the size."""
+    """Write a PNG of 256 colors, a third of the size; rare colors stay."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    few = image.quantize(
+        256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    )
+    few.save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -107,4 +107,4 @@ def minute(moment: datetime | None) -> str:
 
 def percent(share: float | None, digits: int = 0) -> str:
     """Return a share in percent."""
-    return f"{100 * share:.{digits}f} %" if share is not None else "–"
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%" if share is not None else "–"

@@ -3,9 +3,11 @@
 import html
 import math
 import re
+import statistics
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from conftest import serving
@@ -79,6 +81,34 @@ def test_the_first_page_is_small_and_quick(server):
             server.client.get(address)
             seconds.append(time.perf_counter() - begun)
         assert min(seconds) < 0.2
+
+
+def test_a_listener_of_50_000_is_found_while_one_types(sample_project, tmp_path):
+    twin = sample_project.twin(tmp_path / "project")
+    with duckdb.connect(str(twin.current.resolve())) as release:
+        release.execute(
+            """
+            insert into listeners by name
+            select
+                'crowd-' || md5(cast(number as varchar)) as user_id,
+                1000 + number as user_index,
+                number % 90 as song_count
+            from range(50000) as numbers(number)
+            """
+        )
+    with serving(twin) as server:
+        milliseconds = []
+        for text in ("", "c", "crowd-", "af", "9f61408e3afb633e50cdf1b20de6f466", "é"):
+            for _ in range(5):
+                begun = time.perf_counter()
+                answer = server.client.get("/listeners", params={"q": text})
+                milliseconds.append(1000 * (time.perf_counter() - begun))
+                assert answer.status_code == 200
+            if len(text) == 32:
+                # md5 of 56
+                assert f"crowd-{text}" in answer.text
+        # other work on the machine may hold up one or two
+        assert statistics.median(milliseconds) < 50
 
 
 def test_the_page_lists_what_the_api_recommends(server):

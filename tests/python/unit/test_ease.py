@@ -70,9 +70,7 @@ def test_both_forms_agree():
     tall[-1, 0] = 1e-6
     for one in (wide, tall):
         found = dense(ease.neighbors(table(one), **SETTINGS), one.shape[1])
-        np.testing.assert_allclose(
-            found, by_formula(one, 1.5, 0.3), atol=2e-6
-        )
+        np.testing.assert_allclose(found, by_formula(one, 1.5, 0.3), atol=2e-6)
 
 
 def test_the_same_rows_give_the_same_bits_in_any_order():
