@@ -79,13 +79,13 @@ def holder(releases: Path) -> tuple[str, datetime] | None:
     """
     try:
         number, since, what = (releases / FILE).read_text("ascii").split()
-        os.kill(int(number), 0)
-        return what, datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ")
-    except PermissionError:
-        # the process is somebody else's, and alive
-        return what, datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ")
+        begun = datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ")
+        # a process of somebody else lives too
+        with suppress(PermissionError):
+            os.kill(int(number), 0)
     except (OSError, ValueError, OverflowError):
         return None
+    return what, begun
 
 
 def _take(folder: Path, what: str) -> None:

@@ -1,7 +1,6 @@
 """Which page answers which address."""
 
 import hashlib
-import threading
 from collections.abc import Callable, Coroutine
 from datetime import date
 from importlib import resources
@@ -50,7 +49,7 @@ _CHANNEL_NAMES = {
 _User = Annotated[shapes.Id, Query()]
 _Song = Annotated[shapes.Id, Query()]
 _Text = Annotated[str, Query(max_length=200)]
-_Weight = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)]
+_Weight = Annotated[float | None, Query(ge=0, le=1e6, allow_inf_nan=False)]
 _Seeds = Annotated[list[shapes.Id] | None, Query(max_length=_MOST_SEEDS)]
 
 
@@ -63,8 +62,6 @@ def add_pages(app: FastAPI, service: Service, settings: Settings) -> None:
 
 def _router(service: Service, settings: Settings) -> APIRouter:
     render = _Renderer(service, settings)
-    # one change of what serves at a time
-    moving = threading.Lock()
 
     class Page(APIRoute):
         """A route that answers with a page, also when something is wrong."""
@@ -251,12 +248,8 @@ def _router(service: Service, settings: Settings) -> APIRouter:
         form = await _form(request)
         if not access.may_roll_back(settings, access.token(request)):
             raise HTTPException(403, "Only the token that may write can roll back.")
-
-        def move() -> None:
-            with moving:
-                manage.roll_back(service.releases, form.get("release", ""))
-
-        await run_in_threadpool(move)
+        release = form.get("release", "")
+        await run_in_threadpool(manage.roll_back, service.releases, release)
         return RedirectResponse("/ops", 303)
 
     @router.get("/sign-in")
@@ -267,9 +260,9 @@ def _router(service: Service, settings: Settings) -> APIRouter:
     async def post_sign_in(request: Request) -> Response:
         form = await _form(request)
         to, token = access.local_path(form.get("to", "/")), form.get("token", "")
-        if not (settings.may_read(token) and (token or settings.is_open)) and not (
-            settings.may_write(token)
-        ):
+        # where anybody may read, that says nothing of a token
+        is_reader = settings.read_hash is not None and settings.may_read(token)
+        if not token or not (is_reader or settings.may_write(token)):
             page = render.without_release(request, "sign_in.html", to=to, is_wrong=True)
             page.status_code = 401
             return page

@@ -245,7 +245,7 @@ def test_a_form_of_another_site_is_refused(server, headers):
         ("/song?id=nosuch", 404, "There is no such song"),
         ("/song", 422, "This address is wrong"),
         (f"/what-if?user={USER}&content=nan", 422, "This address is wrong"),
-        (f"/what-if?user={USER}&content=2", 422, "This address is wrong"),
+        (f"/what-if?user={USER}&content=-1", 422, "This address is wrong"),
         (f"/?user={USER}&week=soon", 422, "This address is wrong"),
         ("/song?id=" + "x" * 600, 422, "This address is wrong"),
     ],
@@ -299,6 +299,15 @@ def test_pages_need_the_token_and_writing_the_other_one(sample_project, tmp_path
         assert told.status_code == 303
         writer.post("/sign-out", headers=FROM_HERE)
         assert writer.get("/ops").status_code == 303
+
+
+def test_a_wrong_token_is_wrong_also_where_anybody_may_read(sample_project, tmp_path):
+    twin = sample_project.twin(tmp_path / "project")
+    with serving(twin, SUNORECSYS_WRITE_TOKEN_SHA256=hash_of("writer")) as server:
+        for token, status in (("x", 401), ("", 401), ("writer", 303)):
+            form = {"token": token}
+            answer = server.client.post("/sign-in", data=form, headers=FROM_HERE)
+            assert answer.status_code == status
 
 
 def test_without_tokens_nobody_rolls_back_from_a_page(server):

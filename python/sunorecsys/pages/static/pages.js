@@ -164,7 +164,12 @@ if (mixer) {
   mixer.querySelector("[data-plain]").hidden = true;
   copy.hidden = false;
   const blend = later(60, () => {
-    const address = `${mixer.action}?${new URLSearchParams(new FormData(mixer))}`;
+    const fields = new URLSearchParams(new FormData(mixer));
+    // a slider is coarser than a weight: where nobody moved it, the weight stays
+    for (const slider of sliders) {
+      if (slider.value === rounded(slider)) fields.delete(slider.name);
+    }
+    const address = `${mixer.action}?${fields}`;
     fetchNewest(address, (found) => {
       const before = places();
       swap("#blended", found);
@@ -172,11 +177,16 @@ if (mixer) {
       history.replaceState(null, "", address);
     });
   });
+  const rounded = (slider) => {
+    const own = slider.cloneNode();
+    own.value = slider.dataset.own;
+    return own.value;
+  };
   const shown = (slider) => Number(slider.value).toFixed(2);
   const show = () => {
     for (const slider of sliders) {
       slider.parentElement.querySelector("output").textContent = shown(slider);
-      slider.style.setProperty("--filled", `${100 * slider.value}%`);
+      slider.style.setProperty("--filled", `${(100 * slider.value) / slider.max}%`);
     }
     const weights = sliders.map((slider) => `${slider.name}=${shown(slider)}`);
     option.value = `--weights ${weights.join(",")}`;
