@@ -1,3 +1,5 @@
+{%- set share = share_or_null('popularity_in_quality') -%}
+
 with
 
 catalogue as (
@@ -8,6 +10,16 @@ catalogue as (
         upvote_count,
         comment_count
     from {{ ref('catalogue') }}
+
+),
+
+song_popularity as (
+
+    select
+        song_index,
+        -- the most popular song has 1
+        popularity_score / greatest(max(popularity_score) over (), 1e-6) as popularity
+    from {{ ref('song_popularity') }}
 
 ),
 
@@ -73,12 +85,27 @@ weighted as (
         ) as weighted_signals
     from percentiles
 
+),
+
+scored as (
+
+    select
+        song_index,
+        play_count,
+        round({{ mid_rank_percentile('weighted_signals') }}, 9) as engagement_score
+    from weighted
+
 )
 
 select
-    song_index,
-    round({{ mid_rank_percentile('weighted_signals') }}, 9) as quality_score,
-    -- too few plays to judge: heard before it is filtered
-    coalesce(play_count, 0) >= {{ var('min_plays_for_quality') }}
-    and quality_score < {{ var('quality_threshold') }} as is_below_threshold
-from weighted
+    scored.song_index,
+    round(
+        (1 - coalesce({{ share }}, 0)) * scored.engagement_score
+        + coalesce({{ share }}, 0) * coalesce(song_popularity.popularity, 0),
+        9
+    ) as quality_score,
+    -- too few plays to judge: heard before it is filtered; popular or not
+    coalesce(scored.play_count, 0) >= {{ var('min_plays_for_quality') }}
+    and scored.engagement_score < {{ var('quality_threshold') }} as is_below_threshold
+from scored
+left join song_popularity using (song_index)

@@ -54,6 +54,7 @@ CLASSIC: Mapping[str, Any] = {
     "content_genre_weight": 0.2,
     "content_numbers_weight": 0.1,
     "quality_threshold": 0.3,
+    "popularity_in_quality": 0,
     "candidates_per_channel": 100,
     "max_per_creator": 2,
     "repeat_after_weeks": 4,

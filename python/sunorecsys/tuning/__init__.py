@@ -20,6 +20,7 @@ from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import Project
 from sunorecsys.reader import CHANNELS
 from sunorecsys.tuning import weights as channel_weights
+from sunorecsys.variants import write_weights
 
 # Called with what was tried, and how many seconds have gone.
 OnTrial = Callable[[str, float], None]
@@ -28,7 +29,17 @@ RECOMMENDERS = ("blended", "item_cf", "content", "prompt", "user_cf", "popularit
 
 # what judges any trial
 _JUDGES = ("ranked_lists", "hits", "ranking_metrics")
+_BLEND = (
+    "song_quality",
+    "variant_weights",
+    "listener_weights",
+    "blended_candidates",
+    "blended_lists",
+)
 _MATRIX = ("interaction_matrix", "listener_matrix", "tag_rows", "tagged_matrix")
+
+# the name of learned weights in the copy
+_VARIANT = "learned"
 
 # single-precision multiplications and additions that two cores do in a second
 _FLOPS = 8e10
@@ -161,9 +172,12 @@ def tune(
         best[stage.channel] = value
         tried += count
     lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
-    scores = _scores(lab)
-    weights = channel_weights.learn(scores, lab.ks, seed=seed)
-    after = {**best, "blended": channel_weights.ndcg(scores, weights, lab.ks)}
+    weights, share = channel_weights.learn(_scores(lab), lab.ks, seed=seed)
+    lab.settings["popularity_in_quality"] = share
+    write_weights(lab.at, _VARIANT, weights)
+    after = lab.build(
+        ("channel_weights", *_BLEND, *_JUDGES), RECOMMENDERS, variant=_VARIANT
+    )
     clock.say(f"blended {after['blended']:.4f}")
     return Tuned(dict(lab.settings), weights, before, after, tried, clock.elapsed())
 
@@ -229,7 +243,11 @@ def _short(value: Any) -> str:
 
 def _common(lab: Lab) -> dict[str, Any]:
     """Return what every trial has in common: lists long enough to be blended."""
-    return {"candidates_per_channel": max(200, *lab.ks)}
+    return {
+        "candidates_per_channel": max(200, *lab.ks),
+        # learned with the weights, from a quality that has nothing of it
+        "popularity_in_quality": 0,
+    }
 
 
 def _stages(
@@ -415,10 +433,18 @@ def _scores(lab: Lab) -> channel_weights.Scores:
                 candidate_scores.song_index,
                 {columns},
                 any_value(song_quality.quality_score) as quality,
+                any_value(
+                    song_popularity.popularity_score
+                    / greatest(most_popular.popularity_score, 1e-6)
+                ) as popularity,
                 bool_or(held_out_songs.user_id is not null) as is_hit
             from candidate_scores
             inner join evaluated_listeners using (user_index)
             inner join song_quality using (song_index)
+            inner join song_popularity using (song_index)
+            cross join (
+                select max(popularity_score) as popularity_score from song_popularity
+            ) as most_popular
             left join held_out_songs
                 on
                     evaluated_listeners.user_id = held_out_songs.user_id
