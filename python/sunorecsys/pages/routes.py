@@ -161,6 +161,10 @@ def _router(service: Service, settings: Settings) -> APIRouter:
             }
             rows = view.reblend(user, asked)
             n = view.info()["settings"]["playlist_length"]
+            songs = [
+                row | {"channel_scores": {one: row[f"{one}_score"] for one in CHANNELS}}
+                for row in data.with_cards(view, rows[:n])
+            ]
             return render(
                 request,
                 view,
@@ -168,7 +172,7 @@ def _router(service: Service, settings: Settings) -> APIRouter:
                 user=user,
                 own=own,
                 weights=asked,
-                songs=data.with_cards(view, rows[:n]),
+                songs=songs,
                 length=n,
             )
 
@@ -321,6 +325,8 @@ class _Renderer:
             "CHANNELS": CHANNELS,
             "CHANNEL_NAMES": _CHANNEL_NAMES,
             "bar": drawing.bar,
+            "span": drawing.span,
+            "zero": drawing.zero,
             "cover_of": drawing.cover,
             "link": _link,
             "version": _version(),
