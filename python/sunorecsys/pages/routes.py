@@ -44,6 +44,7 @@ _CHANNEL_NAMES = {
     "quality": "Quality",
     "blended": "All together",
     "popularity": "Popular",
+    "discover_weekly": "Discover Weekly",
 }
 
 _User = Annotated[shapes.Id, Query()]

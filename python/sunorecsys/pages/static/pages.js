@@ -265,6 +265,7 @@ document.addEventListener("click", async (event) => {
   player.hidden = false;
   player.querySelector("[data-title]").textContent = button.dataset.audio;
   player.querySelector("[data-state]").textContent = "Loading …";
+  player.querySelector("progress").value = 0;
   sound.src = button.href;
   try {
     await sound.play();
