@@ -486,35 +486,6 @@ def test_hostile_titles_stay_text(browser, strange_server):
     window.context.close()
 
 
-def test_listeners_and_songs_of_any_id_are_found_and_told_of(strange_server):
-    server = strange_server
-    known = server.workspace.query("select user_id from listeners")
-    users = [user for (user,) in known]
-    assert {user[3:] for user in users} == set(ODD)
-    headers = {"Authorization": "Bearer writer", "Sec-Fetch-Site": "same-origin"}
-    for user in users[:8]:
-
-        def seen(path, user=user, **params):
-            answer = server.client.get(path, params={"user": user} | params)
-            assert answer.status_code == 200, (path, user)
-            return answer.text
-
-        found = server.client.get("/listeners", params={"q": user[:200]}).text
-        assert html.escape(f"/?{urlencode({'user': user})}") in found
-        told = re.findall(r'data-song="([^"]*)"', seen("/"))
-        songs = [html.unescape(song) for song in told]
-        assert len(songs) >= 20
-        for one in songs[:4]:
-            assert "led here" in seen("/why", song=one)
-            assert server.client.get("/song", params={"id": one}).status_code == 200
-        seen("/what-if", content=0.9)
-        form = {"user": user, "song": songs[-1]}
-        told = server.client.post("/not-for-me", data=form, headers=headers)
-        assert told.headers["location"] == f"/?{urlencode({'user': user})}"
-        page = server.client.get(told.headers["location"]).text
-        assert f'data-song="{html.escape(songs[-1])}"' not in page
-
-
 def test_an_experiment_is_told_of_as_the_release_has_it(browser, strange_server):
     window = Window(browser, strange_server)
     window.page.goto("/ops")
@@ -614,6 +585,35 @@ def test_the_builds_of_the_operator_are_those_that_were_recorded(
     expect(legend).to_contain_text(str(WEEKS[1]))
     window.has_no_trouble()
     window.context.close()
+
+
+def test_listeners_and_songs_of_any_id_are_found_and_told_of(strange_server):
+    server = strange_server
+    known = server.workspace.query("select user_id from listeners")
+    users = [user for (user,) in known]
+    assert {user[3:] for user in users} == set(ODD)
+    headers = {"Authorization": "Bearer writer", "Sec-Fetch-Site": "same-origin"}
+    for user in users[:8]:
+
+        def seen(path, user=user, **params):
+            answer = server.client.get(path, params={"user": user} | params)
+            assert answer.status_code == 200, (path, user)
+            return answer.text
+
+        found = server.client.get("/listeners", params={"q": user[:200]}).text
+        assert html.escape(f"/?{urlencode({'user': user})}") in found
+        told = re.findall(r'data-song="([^"]*)"', seen("/"))
+        songs = [html.unescape(song) for song in told]
+        assert len(songs) >= 20
+        for one in songs[:4]:
+            assert "led here" in seen("/why", song=one)
+            assert server.client.get("/song", params={"id": one}).status_code == 200
+        seen("/what-if", content=0.9)
+        form = {"user": user, "song": songs[-1]}
+        told = server.client.post("/not-for-me", data=form, headers=headers)
+        assert told.headers["location"] == f"/?{urlencode({'user': user})}"
+        page = server.client.get(told.headers["location"]).text
+        assert f'data-song="{html.escape(songs[-1])}"' not in page
 
 
 def test_one_command_takes_the_pictures(sample_project, tmp_path):
