@@ -36,6 +36,7 @@ from sunorecsys.errors import (
     UnknownListener,
     UnknownSong,
 )
+from sunorecsys.feedback import Receipt
 from sunorecsys.pages.routes import add_pages
 from sunorecsys.serving import Service, View
 
@@ -303,8 +304,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
             receipt = service.tell([event.model_dump() for event in events])
         except InvalidEvent as error:
             raise _wrong([*place, error.position], str(error)) from error
-        measures.feedback.labels("accepted").inc(receipt.accepted)
-        measures.feedback.labels("repeated").inc(receipt.repeated)
+        measures.hear(receipt)
         body = {
             "accepted": receipt.accepted,
             "repeated": receipt.repeated,
@@ -366,7 +366,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
             measures.see(None)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    add_pages(app, service, settings)
+    add_pages(app, service, settings, measures.hear)
     return app
 
 
@@ -410,6 +410,10 @@ class _Measures:
             "Up to when the release knows what happened; 0 without a release.",
             registry=registry,
         )
+
+    def hear(self, receipt: Receipt) -> None:
+        self.feedback.labels("accepted").inc(receipt.accepted)
+        self.feedback.labels("repeated").inc(receipt.repeated)
 
     def see(self, info: dict[str, Any] | None) -> None:
         self.release.clear()

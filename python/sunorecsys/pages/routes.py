@@ -25,6 +25,7 @@ from sunorecsys.errors import (
     UnknownListener,
     UnknownSong,
 )
+from sunorecsys.feedback import Receipt
 from sunorecsys.pages import access, data, drawing
 from sunorecsys.reader import CHANNELS, SIMILAR_CHANNELS
 from sunorecsys.release import manage
@@ -54,14 +55,25 @@ _Weight = Annotated[float | None, Query(ge=0, le=1e6, allow_inf_nan=False)]
 _Seeds = Annotated[list[shapes.Id] | None, Query(max_length=_MOST_SEEDS)]
 
 
-def add_pages(app: FastAPI, service: Service, settings: Settings) -> None:
-    """Let an application show pages beside what it answers to programs."""
+def add_pages(
+    app: FastAPI,
+    service: Service,
+    settings: Settings,
+    hear: Callable[[Receipt], None],
+) -> None:
+    """Let an application show pages beside what it answers to programs.
+
+    Args:
+        hear: gets told what was received of feedback.
+    """
     static = resources.files("sunorecsys.pages") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
-    app.include_router(_router(service, settings))
+    app.include_router(_router(service, settings, hear))
 
 
-def _router(service: Service, settings: Settings) -> APIRouter:
+def _router(
+    service: Service, settings: Settings, hear: Callable[[Receipt], None]
+) -> APIRouter:
     render = _Renderer(service, settings)
 
     class Page(APIRoute):
@@ -245,7 +257,7 @@ def _router(service: Service, settings: Settings) -> APIRouter:
             "song_id": form.get("song", ""),
             "interaction_type": "dislike",
         }
-        await run_in_threadpool(service.tell, [event])
+        hear(await run_in_threadpool(service.tell, [event]))
         return RedirectResponse(f"/?{urlencode({'user': event['user_id']})}", 303)
 
     @router.post("/rollback")

@@ -205,6 +205,8 @@ def test_not_for_me_takes_the_song_out_of_page_and_api(own_server):
         "/not-for-me", data={"user": USER, "song": before[0]}, headers=FROM_HERE
     )
     assert (told.status_code, told.headers["location"]) == (303, f"/?user={USER}")
+    counted = 'sunorecsys_feedback_events_total{result="accepted"} 1.0'
+    assert counted in client.get("/metrics").text
     after = songs_of(client.get("/", params={"user": USER}).text)
     assert before[0] not in after
     assert len(after) == len(before)
