@@ -10,6 +10,7 @@ not know count as missed. What is tuned is tuned on rows that are held out of tr
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,15 @@ def run(
         if minutes > 0:
             with empty_project(project) as at:
                 data.land_validation(at, seed=seed)
-                lab = Lab(at, {**_PROTOCOL, "seed": seed}, depths)
+                lab = Lab(
+                    at,
+                    {**_PROTOCOL, "seed": seed},
+                    depths,
+                    views=[
+                        partial(_divide, data, at, seed + division)
+                        for division in reversed(range(data.divisions()))
+                    ],
+                )
                 tuned = tune(
                     lab,
                     seconds=60 * minutes,
@@ -173,6 +182,12 @@ def run(
         notices=data.notices,
         tuned=tuned,
     )
+
+
+def _divide(data: split.Split, at: Project, seed: int) -> dict[str, Any]:
+    """Land another division of train."""
+    data.land_validation(at, seed=seed)
+    return {}
 
 
 def _results(

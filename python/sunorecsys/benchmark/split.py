@@ -1,5 +1,6 @@
 """The files of a split, checked, and landed in a copy of the project."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import resources
@@ -18,6 +19,8 @@ AS_OF = datetime(2000, 1, 3)
 HELD_OUT = 0.15
 # listeners whose rows are held out: more make tuning slower, not better
 VALIDATION_LISTENERS = 5_000
+# ways to hold rows out that weights are learned from, where listeners are few
+MOST_DIVISIONS = 4
 
 _INTERACTION_COLUMNS = {"user_id": True, "item_id": True, "weight": False, "ts": False}
 _ITEM_COLUMNS = {
@@ -69,10 +72,20 @@ class Split:
         )
         self._land(at)
 
+    def divisions(self) -> int:
+        """Return how many times to divide train, for listeners enough to learn from.
+
+        Where the newest rows are held out, there is one way to.
+        """
+        ((is_timed, listeners),) = self.database.execute(_sql("divisions")).fetchall()
+        if is_timed:
+            return 1
+        return min(MOST_DIVISIONS, math.ceil(VALIDATION_LISTENERS / int(listeners)))
+
     def _land(self, at: Project) -> None:
         for kind, values in (("songs", {}), ("interactions", {"as_of": AS_OF})):
             folder = at.landing / kind
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             file = quoted(str(folder / "benchmark.parquet"))
             self.database.execute(
                 f"copy ({_sql(kind)}) to {file} (format parquet)", values

@@ -24,6 +24,9 @@ from sunorecsys.variants import write_weights
 
 # Called with what was tried, and how many seconds have gone.
 OnTrial = Callable[[str, float], None]
+# Called before a build that weights are learned from: lands other data, or returns
+# variables of its own.
+View = Callable[[], Mapping[str, Any]]
 
 RECOMMENDERS = ("blended", "item_cf", "content", "prompt", "user_cf", "popularity")
 
@@ -69,8 +72,8 @@ class Lab:
     fixed: Mapping[str, Any]
     ks: tuple[int, ...]
     settings: dict[str, Any] = field(default_factory=dict)
-    # variables of each build that weights are learned from
-    views: Sequence[Mapping[str, Any]] = ({},)
+    # what weights are learned from, at last on what is there
+    views: Sequence[View] = (dict,)
 
     def build(
         self, select: Sequence[str], recommenders: Sequence[str], **changed: Any
@@ -175,7 +178,9 @@ def tune(
         best[stage.channel] = value
         tried += count
     seen = []
-    for view in lab.views:
+    view: Mapping[str, Any] = {}
+    for prepare in lab.views:
+        view = prepare()
         lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS, **view)
         seen.append(_scores(lab))
         clock.say(f"weights: {len(seen)} of {len(lab.views)} builds")
@@ -184,8 +189,8 @@ def tune(
     )
     lab.settings["popularity_in_quality"] = share
     write_weights(lab.at, _VARIANT, weights)
-    # the last view may be another than that of before
-    scores = ("+candidate_scores", "+ranking_metrics") if lab.views[-1] else _JUDGES
+    # what is judged is what was judged before
+    scores = ("+candidate_scores", "+ranking_metrics") if view else _JUDGES
     after = lab.build(
         ("channel_weights", *_BLEND, *scores), RECOMMENDERS, variant=_VARIANT
     )

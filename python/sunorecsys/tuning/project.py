@@ -1,5 +1,9 @@
 """Learning from the data of a project, for its own releases."""
 
+from datetime import date
+from functools import partial
+from typing import Any
+
 from sunorecsys import backtest, settings, variants
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.lock import build_lock
@@ -60,9 +64,7 @@ def learn(
                 "seed": seed,
             },
             KS,
-            views=[
-                {"as_of": str(day), "evaluation_days": backtest.DAYS} for day in as_ofs
-            ],
+            views=[partial(_week, day) for day in as_ofs],
         )
         tuned = tune(
             lab, seconds=60 * minutes, trials=trials, seed=seed, on_trial=on_trial
@@ -83,3 +85,7 @@ def learn(
         ),
     )
     return tuned
+
+
+def _week(day: date) -> dict[str, Any]:
+    return {"as_of": str(day), "evaluation_days": backtest.DAYS}

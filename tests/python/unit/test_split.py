@@ -117,6 +117,21 @@ def test_a_share_of_each_listeners_rows_is_held_out(files, tmp_path):
     assert events(other) != events(at)
 
 
+def test_few_listeners_are_divided_in_several_ways(files, monkeypatch):
+    train = files("train.csv", "user_id,item_id\n" + rows_of(30, range(2)))
+    test = files("test.csv", "user_id,item_id\nu1,new\n")
+    assert split.read(train, test, None).divisions() == split.MOST_DIVISIONS
+    monkeypatch.setattr(split, "VALIDATION_LISTENERS", 60)
+    assert split.read(train, test, None).divisions() == 2
+    monkeypatch.setattr(split, "VALIDATION_LISTENERS", 10)
+    assert split.read(train, test, None).divisions() == 1
+    # there is one way to hold out what is newest
+    monkeypatch.setattr(split, "VALIDATION_LISTENERS", 60)
+    train = files("train.csv", "user_id,item_id,ts\nu1,a,1\nu2,b,2\n")
+    test = files("test.csv", "user_id,item_id,ts\nu1,new,3\n")
+    assert split.read(train, test, None).divisions() == 1
+
+
 def test_a_sample_of_listeners_is_enough(files, tmp_path, monkeypatch):
     monkeypatch.setattr(split, "VALIDATION_LISTENERS", 10)
     train = files("train.csv", "user_id,item_id\n" + rows_of(30, range(20)))
