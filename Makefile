@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # the same versions on every machine
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: build test lint clean
+.PHONY: build test lint clap clean
 
 build: $(VENV)/installed
 	$(BIN)/sunorecsys build
@@ -20,6 +20,15 @@ lint: $(VENV)/installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests/singular
+
+# CLAP, 1.7 GB: beside the versions that everything else has, which laion-clap's own
+# list, made for numpy 1, would not allow
+clap: $(VENV)/installed-clap
+
+$(VENV)/installed-clap: $(VENV)/installed
+	$(PIP) -e '.[clap]'
+	$(PIP) --no-deps laion-clap==1.1.7
+	touch $@
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("sunorecsys needs Python 3.11 or newer; name it: make build PYTHON=python3.12") if sys.version_info < (3, 11) else 0'

@@ -11,6 +11,8 @@ def model(dbt, session):
         "recommendations": dbt.ref("recommendations"),
         "recommendation_reasons": dbt.ref("recommendation_reasons"),
         "similar_songs": dbt.ref("similar_songs"),
+        "audio_embeddings": dbt.ref("audio_embeddings"),
+        "embedding_failures": dbt.ref("embedding_failures"),
         "song_factors": dbt.ref("song_factors"),
         "user_factors": dbt.ref("user_factors"),
         "als_gram": dbt.ref("als_gram"),

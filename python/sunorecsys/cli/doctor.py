@@ -36,6 +36,8 @@ _KEPT = {
     "served": "songs of its week may be served again",
     "monitoring": "the week after it is compared with an earlier one",
     "builds": "build_history has one build less",
+    "embeddings/audio": "the audio of its songs is embedded again",
+    "embeddings/prompt": "the prompts of its songs are embedded again",
 }
 
 

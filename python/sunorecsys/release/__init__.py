@@ -25,7 +25,7 @@ from sunorecsys.landing import replacing, sync
 from sunorecsys.lock import folder_lock
 from sunorecsys.release.content import fingerprint
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CURRENT = "current.duckdb"
 
 # DuckDB 1.x cannot open what DuckDB 2 writes by default.
