@@ -37,7 +37,7 @@ def scratch_project(project: Project, source: str) -> Iterator[Project]:
     """
     with empty_project(project) as copy:
         if source == "landing":
-            linked = [*KINDS, "feedback", "blocked", "embeddings"]
+            linked = [*KINDS, "quality", "feedback", "blocked", "embeddings"]
         else:
             linked = ["blocked", "embeddings"]
             _land_sample(copy)

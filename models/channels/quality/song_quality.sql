@@ -1,3 +1,5 @@
+{%- set weights = quality_weights() -%}
+
 with
 
 catalogue as (
@@ -8,6 +10,12 @@ catalogue as (
         upvote_count,
         comment_count
     from {{ ref('catalogue') }}
+
+),
+
+outside_quality as (
+
+    select * from {{ ref('outside_quality') }}
 
 ),
 
@@ -60,7 +68,7 @@ percentiles as (
 
 ),
 
-weighted as (
+engaged as (
 
     select
         song_index,
@@ -70,14 +78,41 @@ weighted as (
             + 0.3 * plays_percentile
             + 0.3 * upvotes_percentile,
             9
-        ) as weighted_signals
+        ) as weighted_signals,
+        {{ mid_rank_percentile('weighted_signals') }} as engagement
     from percentiles
+
+),
+
+-- a signal that a song does not have says what its engagement says
+weighted as (
+
+    select
+        engaged.song_index,
+        engaged.play_count,
+        round(
+            (
+                {% for signal, weight in weights.items() if signal != 'engagement' -%}
+                {{ weight }} * coalesce(
+                    max(outside_quality.score_percentile) filter (
+                        where outside_quality.signal = '{{ signal }}'
+                    ),
+                    engaged.engagement
+                ) +
+                {% endfor -%}
+                {{ weights.get('engagement', 0.0) }} * engaged.engagement
+            ) / {{ weights.values() | sum }},
+            9
+        ) as quality
+    from engaged
+    left join outside_quality using (song_index)
+    group by engaged.song_index, engaged.play_count, engaged.engagement
 
 )
 
 select
     song_index,
-    round({{ mid_rank_percentile('weighted_signals') }}, 9) as quality_score,
+    round({{ mid_rank_percentile('quality') }}, 9) as quality_score,
     -- too few plays to judge: heard before it is filtered
     coalesce(play_count, 0) >= {{ var('min_plays_for_quality') }}
     and quality_score < {{ var('quality_threshold') }} as is_below_threshold

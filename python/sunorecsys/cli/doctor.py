@@ -100,7 +100,7 @@ def _installed() -> Iterator[Finding]:
 
 
 def _landed(folder: Path) -> Iterator[Finding]:
-    for kind in (*landing.KINDS, "rejects", "evaluations"):
+    for kind in (*landing.KINDS, "quality", "rejects", "evaluations"):
         files = sorted((folder / kind).glob("*.parquet"))
         if not files:
             status = "ok"

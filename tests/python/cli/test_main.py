@@ -28,6 +28,7 @@ COMMANDS = (
     "ingest songs",
     "ingest playlists",
     "ingest interactions",
+    "ingest quality",
 )
 
 

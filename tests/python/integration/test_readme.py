@@ -74,6 +74,7 @@ def reader_folder(sample_project, tmp_path_factory) -> Workspace:
             for number in range(3):
                 song = f"own-{(user + number) % 8}"
                 writer.writerow([f"me-{user}", song, f"2025-11-1{user}T08:00:00Z"])
+    (workspace.root / "scores.csv").write_text("song_id,CE,PQ\nown-1,7.1,8\n")
     playlists = [{"id": "p1", "song_ids": ["own-1", "own-2"], "user_id": "me-1"}]
     (workspace.root / "playlists.json").write_text(json.dumps(playlists), "utf-8")
     return workspace
