@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # the same versions on every machine
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: build test lint clap clean
+.PHONY: build test lint clap screenshots clean
 
 build: $(VENV)/installed
 	$(BIN)/sunorecsys build
@@ -29,6 +29,9 @@ $(VENV)/installed-clap: $(VENV)/installed
 	$(PIP) -e '.[clap]'
 	$(PIP) --no-deps laion-clap==1.1.7
 	touch $@
+
+screenshots: $(VENV)/installed-tests
+	$(BIN)/python python/screenshots/take.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("sunorecsys needs Python 3.11 or newer; name it: make build PYTHON=python3.12") if sys.version_info < (3, 11) else 0'

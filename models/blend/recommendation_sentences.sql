@@ -19,7 +19,7 @@ top_contributions as (
         seed_index,
         contribution_rank
     from {{ ref('top_contributions') }}
-    where seed_index is not null and contribution_rank <= 2
+    where seed_index is not null and contribution_rank <= 2 and contribution > 0
 
 ),
 

@@ -23,7 +23,8 @@ listener_songs as (
                     ),
                     0.0001
                 )
-        end as weight
+        end as weight,
+        last_interaction_at
     from {{ ref('listener_songs') }}
     where weight > 0 and not is_disliked
 
@@ -54,7 +55,8 @@ playlist_rows as (
         matrix_users.user_index,
         playlist_listens.song_index,
         -- a place in a playlist is worth one play
-        1.0 as weight
+        1.0 as weight,
+        cast(null as timestamp) as last_interaction_at
     from playlist_listens
     inner join matrix_users using (playlist_id)
 

@@ -73,9 +73,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def simulated(root: Path, plays: int) -> int:
-    """Copy the project to a folder and simulate its data; return the size of both."""
-    size = max(plays // PLAYS_PER_SONG, 20)
+def copied(root: Path) -> None:
+    """Copy what a build needs of the project to a folder."""
     for part in (*PARTS, "tests/singular"):
         source, target = ROOT / part, root / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +82,12 @@ def simulated(root: Path, plays: int) -> int:
             shutil.copytree(source, target)
         else:
             shutil.copy(source, target)
+
+
+def simulated(root: Path, plays: int) -> int:
+    """Copy the project to a folder and simulate its data; return the size of both."""
+    size = max(plays // PLAYS_PER_SONG, 20)
+    copied(root)
     numbers = {"--songs": size, "--listeners": size, "--plays": plays}
     options = [str(part) for pair in numbers.items() for part in pair]
     subprocess.run(

@@ -160,9 +160,18 @@ def newest(folder: Path) -> dict[str, Any] | None:
     Raises:
         OSError, ValueError, pa.ArrowException: it cannot be read, or is no such record.
     """
-    found = files(folder)
-    if not found:
-        return None
-    # the file alone: a folder called a=b is no column
-    rows = pq.ParquetFile(found[-1]).read().cast(SCHEMA).to_pylist()
-    return dict(rows[0]) if rows else None
+    found = latest(folder, 1)
+    return found[0] if found else None
+
+
+def latest(folder: Path, n: int) -> list[dict[str, Any]]:
+    """Return the records of the last builds, the newest first.
+
+    Raises:
+        OSError, ValueError, pa.ArrowException: one cannot be read, or is no record.
+    """
+    rows: list[dict[str, Any]] = []
+    for path in files(folder)[::-1][:n]:
+        # the file alone: a folder called a=b is no column
+        rows += pq.ParquetFile(path).read().cast(SCHEMA).to_pylist()[:1]
+    return rows

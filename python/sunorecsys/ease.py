@@ -12,11 +12,11 @@ Y with YᵀY = Λ^½ (Λ⁻¹ - P) Λ^½ is a vector per song, and neighbors are
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
-from implicit.cpu.topk import topk
 from scipy.linalg import cholesky, solve_triangular
 from scipy.linalg.lapack import spotrf, spotri
 from scipy.sparse import csr_matrix
@@ -28,6 +28,9 @@ from sunorecsys.vectors import Matrix, use_one_blas_thread
 # songs whose rows of B are made at a time
 _BLOCK = 512
 
+# (songs), (songs, all songs): rows of B, but for its diagonal
+RowsOf = Callable[[Matrix], Matrix]
+
 
 def neighbors(
     interactions: pa.Table,
@@ -37,7 +40,7 @@ def neighbors(
     neighbors: int,
     memory_gb: float,
 ) -> pa.Table:
-    """Return the songs that each song speaks for most.
+    """Return the songs that each song speaks for, or against, most.
 
     Args:
         interactions: user_index, song_index and weight: X. A user may be a listener,
@@ -48,8 +51,9 @@ def neighbors(
         memory_gb: of 1e9 bytes that the dense matrices may take.
 
     Returns:
-        song_index, neighbor_index and similarity (B of song and neighbor, above 0,
-        rounded to 8 digits), unordered. Songs without interactions have no neighbors.
+        song_index, neighbor_index and similarity (B of song and neighbor, the largest
+        by amount of either sign, rounded to 8 digits, never 0), unordered. Songs
+        without interactions have no neighbors.
 
     Raises:
         SunorecsysError: the matrices do not fit.
@@ -71,14 +75,25 @@ def neighbors(
     squares = np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
     ridge = regularization + dropout / (1 - dropout) * squares
     kept = min(neighbors, len(songs) - 1)
-    found = (
-        _by_rows(weights, ridge, kept)
+    rows_of = (
+        _by_rows(weights, ridge)
         if len(users) < len(songs)
-        else _by_songs(weights, ridge, kept)
+        else _by_songs(weights, ridge)
     )
-    seeds, indexes, similarities = found
+
+    def best(start: int) -> tuple[Matrix, Matrix, Matrix]:
+        seeds = np.arange(start, min(start + _BLOCK, len(songs)))
+        block = rows_of(seeds)
+        block[np.arange(len(seeds)), seeds] = 0
+        indexes = np.argpartition(-np.abs(block), kept - 1, axis=1)[:, :kept]
+        similarities = np.take_along_axis(block, indexes, axis=1)
+        return np.repeat(seeds, kept), indexes.ravel(), similarities.ravel()
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = zip(*pool.map(best, range(0, len(songs), _BLOCK)), strict=True)
+    seeds, indexes, similarities = (np.concatenate(parts) for parts in found)
     similarities = np.round(similarities.astype(float), 8)
-    is_kept = similarities > 0
+    is_kept = similarities != 0
     return pa.table(
         {
             "song_index": songs[seeds[is_kept]].astype(np.int32),
@@ -114,7 +129,7 @@ def _check_memory(users: int, songs: int, memory_gb: float) -> None:
         )
 
 
-def _by_rows(weights: csr_matrix, ridge: Matrix, kept: int) -> tuple[Matrix, ...]:
+def _by_rows(weights: csr_matrix, ridge: Matrix) -> RowsOf:
     """Solve a system as large as the rows; B is an inner product of song vectors."""
     scale = (ridge**-0.5).astype(np.float32)
     scaled = weights.multiply(scale[None, :]).toarray().astype(np.float32)
@@ -128,23 +143,17 @@ def _by_rows(weights: csr_matrix, ridge: Matrix, kept: int) -> tuple[Matrix, ...
     )
     del root, scaled
     diagonal = (1 - np.einsum("rs,rs->s", half, half)) * scale**2
-    vectors = np.ascontiguousarray(half.T)
-    del half
-    # one more, because a song is its own nearest neighbor
-    indexes, similarities = topk(
-        vectors * (scale / diagonal)[:, None],
-        vectors * scale[:, None],
-        min(kept + 1, len(vectors)),
-        num_threads=0,
-    )
-    is_self = indexes == np.arange(len(vectors))[:, None]
-    # one that is not among its neighbors has one too many
-    is_self[~is_self.any(axis=1), kept:] = True
-    seeds = np.repeat(np.arange(len(vectors)), (~is_self).sum(axis=1))
-    return seeds, indexes[~is_self], similarities[~is_self]
+    vectors = half * scale[None, :]
+
+    def rows_of(songs: Matrix) -> Matrix:
+        block: Matrix = vectors[:, songs].T @ vectors
+        block /= diagonal[None, :]
+        return block
+
+    return rows_of
 
 
-def _by_songs(weights: csr_matrix, ridge: Matrix, kept: int) -> tuple[Matrix, ...]:
+def _by_songs(weights: csr_matrix, ridge: Matrix) -> RowsOf:
     """Invert a system as large as the songs."""
     songs = weights.shape[1]
     transposed = weights.T.tocsr()
@@ -158,19 +167,12 @@ def _by_songs(weights: csr_matrix, ridge: Matrix, kept: int) -> tuple[Matrix, ..
     inverse, _ = spotri(root, lower=1, overwrite_c=1)
     diagonal = np.diagonal(inverse).copy()
 
-    def best(start: int) -> tuple[Matrix, Matrix]:
-        rows = np.arange(start, min(start + _BLOCK, songs))
+    def rows_of(songs: Matrix) -> Matrix:
         # LAPACK fills the lower half only
-        block = inverse[rows].copy()
-        for row, line in zip(rows, block, strict=True):
-            line[row:] = inverse[row:, row]
-            line[row] = 0
+        block: Matrix = inverse[songs]
+        for song, line in zip(songs, block, strict=True):
+            line[song:] = inverse[song:, song]
         block /= -diagonal[None, :]
-        indexes = np.argpartition(-block, kept - 1, axis=1)[:, :kept]
-        return indexes, np.take_along_axis(block, indexes, axis=1)
+        return block
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        found = list(pool.map(best, range(0, songs, _BLOCK)))
-    indexes = np.vstack([one[0] for one in found])
-    similarities = np.vstack([one[1] for one in found])
-    return np.repeat(np.arange(songs), kept), indexes.ravel(), similarities.ravel()
+    return rows_of

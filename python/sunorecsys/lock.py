@@ -71,6 +71,23 @@ def folder_lock(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
+def holder(releases: Path) -> tuple[str, datetime] | None:
+    """Return what holds the right to build in this folder, and since when (UTC).
+
+    It looks without locking, so that a build that starts now is not refused. A killed
+    build leaves its name, so a process that got its number later looks like one.
+    """
+    try:
+        number, since, what = (releases / FILE).read_text("ascii").split()
+        begun = datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ")
+        # a process of somebody else lives too
+        with suppress(PermissionError):
+            os.kill(int(number), 0)
+    except (OSError, ValueError, OverflowError):
+        return None
+    return what, begun
+
+
 def _take(folder: Path, what: str) -> None:
     with _guard:
         opened, times = _held.get(folder, (-1, 0))

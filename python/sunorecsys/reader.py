@@ -4,7 +4,7 @@ A release is opened read-only, without access to files, network or settings, so 
 any SQL can run on it.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,6 +245,43 @@ def why_not(release: duckdb.DuckDBPyConnection, user_id: str, song_id: str) -> R
     No rows: the listener or the song is unknown.
     """
     return query(release, "from why_not($1, $2)", [user_id, song_id])
+
+
+def reblend(
+    release: duckdb.DuckDBPyConnection, user_id: str, weights: Mapping[str, float]
+) -> Rows:
+    """Return the stored songs of a listener under other weights, with rank changes.
+
+    No rows: the listener is unknown.
+    """
+    return query(
+        release,
+        """
+        from reblend(
+            $1, item_cf := $2, content := $3, prompt := $4, user_cf := $5, quality := $6
+        )
+        """,
+        [user_id, *(weights.get(channel) for channel in CHANNELS)],
+    )
+
+
+def weights(release: duckdb.DuckDBPyConnection, user_id: str) -> dict[str, float]:
+    """Return the weights of a listener by channel; none for an unknown one."""
+    rows = query(
+        release,
+        """
+        select channel_weights.channel, channel_weights.weight
+        from listeners
+        inner join channel_weights
+            on
+                listeners.variant = channel_weights.variant
+                and listeners.history_stage = channel_weights.history_stage
+        where listeners.user_id = $1
+        """,
+        [user_id],
+    )
+    found = {row["channel"]: row["weight"] for row in rows}
+    return {channel: found[channel] for channel in CHANNELS if channel in found}
 
 
 def recommendations(rows: Rows, unknown: Sequence[str] = ()) -> dict[str, Any]:

@@ -8,7 +8,7 @@ command line and REST all read through here.
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -211,6 +211,16 @@ class Service:
         finally:
             opened.leave()
 
+    @property
+    def releases(self) -> Path:
+        """The folder of the release that serves."""
+        return self._release.parent
+
+    @property
+    def landing(self) -> Path | None:
+        """Where feedback and the records of builds are; None: only the release."""
+        return self._landing
+
     def close(self) -> None:
         """Close the release once nobody reads it."""
         with self._lock:
@@ -316,6 +326,11 @@ class View:
     def release_id(self) -> str:
         """The release that answers."""
         return self._opened.release_id
+
+    @property
+    def blocked(self) -> Collection[str]:
+        """The songs that were taken down; the release may still hold them."""
+        return self._blocked.keys()
 
     def tag(self, user_id: str | None = None) -> str:
         """Return a text that changes when an answer may."""
@@ -439,6 +454,45 @@ class View:
             rules = [heard, *(one for one in rules if one["rule"] not in said)]
         score = {name: rows[0][name] for name in _SCORE}
         return {"user_id": user_id, "song_id": song_id, **score, "rules": rules}
+
+    def reblend(self, user_id: str, weights: Mapping[str, float]) -> Rows:
+        """Return the stored songs of a listener under other weights of channels.
+
+        What was taken down, or heard or refused since the release, is left out.
+
+        Args:
+            user_id: the listener.
+            weights: by channel, each 0 to 1e9; a channel without one keeps its own.
+
+        Raises:
+            UnknownListener: the release does not know them.
+        """
+        rows = reader.reblend(self.sql(), user_id, weights)
+        if not rows:
+            raise reader.unknown_listener(user_id)
+        out = {*self._blocked, *(event.song_id for event in self._events(user_id))}
+        kept = [row for row in rows if row["song_id"] not in out]
+        before = sorted(row["previous_rank"] for row in kept)
+        places = {rank: place + 1 for place, rank in enumerate(before)}
+        return [
+            row
+            | {
+                "recommendation_rank": place + 1,
+                "rank_change": places[row["previous_rank"]] - place - 1,
+            }
+            for place, row in enumerate(kept)
+        ]
+
+    def weights(self, user_id: str) -> dict[str, float]:
+        """Return what each channel weighs in the list of a listener.
+
+        Raises:
+            UnknownListener: the release does not know them.
+        """
+        weights = reader.weights(self.sql(), user_id)
+        if not weights:
+            raise reader.unknown_listener(user_id)
+        return weights
 
     def _after(
         self, user_id: str | None, since: _Since, n: int, exclude: Sequence[str]

@@ -78,5 +78,5 @@ select
 from similarities
 inner join catalogue
     on similarities.neighbor_index = catalogue.song_index
-where similarities.similarity > 0
+where similarities.similarity != 0
 qualify neighbor_rank <= {{ var('neighbors_per_song') }}

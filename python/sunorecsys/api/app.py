@@ -36,6 +36,7 @@ from sunorecsys.errors import (
     UnknownListener,
     UnknownSong,
 )
+from sunorecsys.pages.routes import add_pages
 from sunorecsys.serving import Service, View
 
 # answers over this size are compressed for those who accept it
@@ -365,6 +366,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
             measures.see(None)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    add_pages(app, service, settings)
     return app
 
 

@@ -131,10 +131,15 @@ def run(
                     seconds=60 * minutes,
                     trials=trials,
                     seed=seed,
-                    largest_top_k=300,
+                    largest_top_k=400,
+                    largest_factors=256,
                     on_trial=lambda what, _: say(what),
                 )
             settings = {**tuned.settings, "variant": VARIANT}
+            if "als_regularization" in settings:
+                # it scales with the plays, and what it stands against does not: all of
+                # train are more plays than it was tuned on
+                settings["als_regularization"] *= 1 - split.HELD_OUT
         tuned_at = time.monotonic()
         say("building with all of train")
         with empty_project(project) as at:

@@ -15,6 +15,9 @@ def tune(
     variant: Annotated[
         str, typer.Option(help="Name of the weights in channel_weights.")
     ] = "tuned",
+    weeks: Annotated[
+        int, typer.Option(min=1, help="How many of the last weeks to learn from.")
+    ] = 1,
     minutes: Annotated[
         float, typer.Option(min=0.1, max=10_000, help="How long it may take.")
     ] = 20,
@@ -31,8 +34,9 @@ def tune(
 ) -> None:
     """Learn settings and weights from what listeners played in the last week.
 
-    Nothing is published. Weights become a variant in channel_weights, and settings a
-    file that build, weekly and evaluate take: sunorecsys build --settings FILE.
+    With few listeners, learn from more weeks: a hundred who played something new are
+    few. Nothing is published. Weights become a variant in channel_weights, and settings
+    a file that build, weekly and evaluate take: sunorecsys build --settings FILE.
 
     Example: sunorecsys tune --minutes 10
     """
@@ -51,6 +55,7 @@ def tune(
             project,
             variant=variant,
             replace=replace,
+            weeks=weeks,
             minutes=minutes,
             trials=trials,
             seed=seed,

@@ -20,6 +20,7 @@ from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import Project
 from sunorecsys.reader import CHANNELS
 from sunorecsys.tuning import weights as channel_weights
+from sunorecsys.variants import write_weights
 
 # Called with what was tried, and how many seconds have gone.
 OnTrial = Callable[[str, float], None]
@@ -28,7 +29,17 @@ RECOMMENDERS = ("blended", "item_cf", "content", "prompt", "user_cf", "popularit
 
 # what judges any trial
 _JUDGES = ("ranked_lists", "hits", "ranking_metrics")
+_BLEND = (
+    "song_quality",
+    "variant_weights",
+    "listener_weights",
+    "blended_candidates",
+    "blended_lists",
+)
 _MATRIX = ("interaction_matrix", "listener_matrix", "tag_rows", "tagged_matrix")
+
+# the name of learned weights in the copy
+_VARIANT = "learned"
 
 # single-precision multiplications and additions that two cores do in a second
 _FLOPS = 8e10
@@ -104,6 +115,7 @@ def tune(
     trials: int | None = None,
     seed: int,
     largest_top_k: int = 100,
+    largest_factors: int = 128,
     on_trial: OnTrial | None = None,
 ) -> Tuned:
     """Search variables channel by channel, and then the weights of the channels.
@@ -120,6 +132,7 @@ def tune(
         trials: of each channel at most; None: as many as the time allows.
         seed: of all searches.
         largest_top_k: of neighbors of a seed song; a release holds as many.
+        largest_factors: of ALS; `explain` solves a system as large.
         on_trial: called after each trial.
 
     Raises:
@@ -147,7 +160,7 @@ def tune(
         )
     tried = 0
     best = dict(before)
-    for stage in _stages(lab, seconds, largest_top_k):
+    for stage in _stages(lab, seconds, largest_top_k, largest_factors):
         if not before[stage.channel]:
             # it proposes nothing that anybody played: it has nothing to go by
             continue
@@ -159,9 +172,12 @@ def tune(
         best[stage.channel] = value
         tried += count
     lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
-    scores = _scores(lab)
-    weights = channel_weights.learn(scores, lab.ks, seed=seed)
-    after = {**best, "blended": channel_weights.ndcg(scores, weights, lab.ks)}
+    weights, share = channel_weights.learn(_scores(lab), lab.ks, seed=seed)
+    lab.settings["popularity_in_quality"] = share
+    write_weights(lab.at, _VARIANT, weights)
+    after = lab.build(
+        ("channel_weights", *_BLEND, *_JUDGES), RECOMMENDERS, variant=_VARIANT
+    )
     clock.say(f"blended {after['blended']:.4f}")
     return Tuned(dict(lab.settings), weights, before, after, tried, clock.elapsed())
 
@@ -227,17 +243,33 @@ def _short(value: Any) -> str:
 
 def _common(lab: Lab) -> dict[str, Any]:
     """Return what every trial has in common: lists long enough to be blended."""
-    return {"candidates_per_channel": max(200, *lab.ks)}
+    return {
+        "candidates_per_channel": max(200, *lab.ks),
+        # learned with the weights, from a quality that has nothing of it
+        "popularity_in_quality": 0,
+    }
 
 
-def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
+def _stages(
+    lab: Lab, seconds: float, largest_top_k: int, largest_factors: int
+) -> list[_Stage]:
     with lab.open() as warehouse:
-        ((songs, rows, weights, tags, tag_rows),) = warehouse.execute(
+        ((songs, rows, weights, days, tags, tag_rows),) = warehouse.execute(
             """
             select
                 count(distinct song_index),
                 count(distinct user_index),
                 count(distinct weight),
+                coalesce(
+                    date_diff(
+                        'day',
+                        min(last_interaction_at) filter (
+                            last_interaction_at > timestamp '1970-01-01'
+                        ),
+                        max(last_interaction_at)
+                    ),
+                    0
+                ),
                 (
                     select count(*) from catalogue
                     where len(tags) > 0 and not is_hidden
@@ -249,9 +281,11 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
             from interaction_matrix
             """
         ).fetchall()
-    top_ks = [k for k in (20, 50, 100, 200, 300) if k <= largest_top_k]
-    tag_weights = [0.0, 0.5, 1.0, 2.0, 4.0] if tags else [0.0]
-    relative = [0.0, 0.5, 1.0] if weights > 1 else [0.0]
+    top_ks = [k for k in (20, 50, 100, 200, 400) if k <= largest_top_k]
+    factors = [f for f in (16, 32, 64, 128, 256) if f <= largest_factors]
+    most_tagged = 4.0 if tags else 0.0
+    half_lives = [None, *(d for d in (15.0, 30.0, 60.0, 120.0, 365.0) if d < days)]
+    most_relative = 1.0 if weights > 1 else 0.0
     similarities = ["rp3beta", "tfidf"]
     max_rows = rows + (min(tag_rows, 2000) if tags else 0)
     memory = float(lab.at.variables().get("ease_memory_gb", 0))
@@ -265,34 +299,42 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
         return {
             "als_scaled_regularization": True,
             "als_iterations": 10,
-            "als_factors": trial.suggest_categorical("als_factors", [32, 64, 128]),
+            "als_factors": trial.suggest_categorical("als_factors", factors),
             "als_regularization": trial.suggest_float(
-                "als_regularization", 2e-4, 5e-2, log=True
+                "als_regularization", 1e-3, 4e-2, log=True
             ),
             "als_alpha": trial.suggest_float("als_alpha", 1, 100, log=True),
-            "relative_weights": trial.suggest_categorical("relative_weights", relative),
-            "tag_weight": trial.suggest_categorical("tag_weight", tag_weights),
+            "relative_weights": trial.suggest_float(
+                "relative_weights", 0, most_relative, step=0.25
+            ),
+            "tag_weight": trial.suggest_float("tag_weight", 0, most_tagged, step=0.5),
+            "listener_damping": trial.suggest_float(
+                "listener_damping", 0, 0.75, step=0.25
+            ),
+            "matrix_half_life_days": trial.suggest_categorical(
+                "matrix_half_life_days", half_lives
+            ),
         }
 
     def item_cf(trial: optuna.Trial) -> dict[str, Any]:
-        top_k = trial.suggest_categorical("top_k_per_seed", top_ks)
         kind = trial.suggest_categorical("item_similarity", similarities)
-        found: dict[str, Any] = {
-            "item_similarity": kind,
-            "top_k_per_seed": top_k,
-            "neighbors_per_song": max(100, top_k),
-            "min_shared_listeners": 1,
-        }
+        found: dict[str, Any] = {"item_similarity": kind, "min_shared_listeners": 1}
         if kind == "ease":
             found["ease_regularization"] = trial.suggest_float(
-                "ease_regularization", 3, 1000, log=True
+                "ease_regularization", 20, 1000, log=True
             )
-            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.7)
-        elif kind == "rp3beta":
+            found["ease_dropout"] = trial.suggest_float("ease_dropout", 0, 0.8)
+            # all that it keeps: those that a song speaks against stand at the end
+            top_k = kept = largest_top_k
+        else:
+            top_k = trial.suggest_categorical("top_k_per_seed", top_ks)
+            kept = max(100, top_k)
+        found.update(top_k_per_seed=top_k, neighbors_per_song=kept)
+        if kind == "rp3beta":
             found["rp3beta_alpha"] = trial.suggest_float("rp3beta_alpha", 0.2, 1.2)
             found["rp3beta_beta"] = trial.suggest_float("rp3beta_beta", 0, 0.8)
             found["item_shrinkage"] = 0
-        else:
+        elif kind == "tfidf":
             found["item_shrinkage"] = trial.suggest_float(
                 "item_shrinkage", 1, 200, log=True
             )
@@ -307,12 +349,9 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
             "content_numbers_weight": round(1 - round(text, 3) - round(genre, 3), 3),
         }
 
-    tagged = 2.0 if tags else 0.0
-    middle = relative[len(relative) // 2]
-    common = {"relative_weights": middle, "tag_weight": tagged}
     ease_starts = [
         {"item_similarity": "ease", "ease_regularization": r, "ease_dropout": d}
-        for r, d in ((60.0, 0.4), (200.0, 0.0))
+        for r, d in ((60.0, 0.7), (200.0, 0.3))
         if "ease" in similarities
     ]
     item_starts = [
@@ -332,19 +371,21 @@ def _stages(lab: Lab, seconds: float, largest_top_k: int) -> list[_Stage]:
                 "als_candidates",
                 "user_cf_candidates",
             ),
-            (
+            tuple(
                 {
-                    "als_factors": 64,
-                    "als_regularization": 0.005,
-                    "als_alpha": 12.0,
-                    **common,
-                },
-                {
-                    "als_factors": 64,
-                    "als_regularization": 0.002,
-                    "als_alpha": 30.0,
-                    **common,
-                },
+                    "als_factors": min(count, largest_factors),
+                    "als_regularization": regularization,
+                    "als_alpha": alpha,
+                    "relative_weights": most_relative / 2,
+                    "tag_weight": most_tagged / 2,
+                    "listener_damping": damping,
+                    "matrix_half_life_days": half_lives[len(half_lives) // 2],
+                }
+                for count, regularization, alpha, damping in (
+                    (64, 0.005, 12.0, 0.25),
+                    (64, 0.016, 4.0, 0.5),
+                    (256, 0.006, 25.0, 0.25),
+                )
             ),
             user_cf,
         ),
@@ -392,10 +433,18 @@ def _scores(lab: Lab) -> channel_weights.Scores:
                 candidate_scores.song_index,
                 {columns},
                 any_value(song_quality.quality_score) as quality,
+                any_value(
+                    song_popularity.popularity_score
+                    / greatest(most_popular.popularity_score, 1e-6)
+                ) as popularity,
                 bool_or(held_out_songs.user_id is not null) as is_hit
             from candidate_scores
             inner join evaluated_listeners using (user_index)
             inner join song_quality using (song_index)
+            inner join song_popularity using (song_index)
+            cross join (
+                select max(popularity_score) as popularity_score from song_popularity
+            ) as most_popular
             left join held_out_songs
                 on
                     evaluated_listeners.user_id = held_out_songs.user_id

@@ -16,27 +16,29 @@ def learn(
     *,
     variant: str,
     replace: bool = False,
+    weeks: int = 1,
     minutes: float,
     trials: int | None = None,
     seed: int,
     on_trial: OnTrial | None = None,
 ) -> Tuned:
-    """Learn from the last week, and write a variant and a file of settings.
+    """Learn from the last weeks, and write a variant and a file of settings.
 
-    The last seven days of which all events are there are held out: the settings are
-    those that would have served them best, from what was known before.
+    The last weeks of which all events are there are held out: the settings are those
+    that would have served them best, from what was known before.
 
     Args:
         project: nobody else builds it meanwhile.
         variant: its new name.
         replace: also if there is one of that name.
+        weeks: how many are held out.
         minutes: how long it may take.
         trials: of each channel at most.
         seed: of the search.
         on_trial: see `sunorecsys.tuning.tune`.
 
     Raises:
-        NoSuchWeek: the data do not hold a week to learn from.
+        NoSuchWeek: the data do not hold these weeks.
         SunorecsysError: the variant exists, the time is too short, or a step failed.
     """
     if variant in variants.names(project) and not replace:
@@ -46,13 +48,14 @@ def learn(
         )
     source = backtest.source_of(project)
     with build_lock(project.root, "tuning"), scratch_project(project, source) as at:
-        (day,) = backtest.weeks_of(backtest.event_days(at, "landing"), weeks=1)
+        days = backtest.event_days(at, "landing")
+        day = backtest.weeks_of(days, weeks=weeks)[0]
         lab = Lab(
             at,
             {
                 "source": "landing",
                 "as_of": str(day),
-                "evaluation_days": backtest.DAYS,
+                "evaluation_days": weeks * backtest.DAYS,
                 "seed": seed,
             },
             KS,
@@ -70,8 +73,9 @@ def learn(
         settings.file_of(project, variant),
         tuned.settings,
         comment=(
-            f"Learned from the week from {day}: nDCG {tuned.before['blended']:.4f} "
-            f"before, {tuned.after['blended']:.4f} with these."
+            f"Learned from {weeks * backtest.DAYS} days from {day}: nDCG "
+            f"{tuned.before['blended']:.4f} before, {tuned.after['blended']:.4f} "
+            "with these."
         ),
     )
     return tuned

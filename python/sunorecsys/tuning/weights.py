@@ -1,7 +1,7 @@
 """Channel weights that give held-out songs the best ranks, from a build's scores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ class Scores:
     listeners: Matrix
     # (candidates, channels): normalized scores in the order of CHANNELS
     scores: Matrix
+    # (candidates): of the song, 0 to 1
+    popularity: Matrix
     # (candidates): whether the listener then played it
     is_hit: Matrix
     # (listeners): held-out songs, and the stage of the history
@@ -33,7 +35,7 @@ class Scores:
 
     @classmethod
     def of(cls, candidates: pa.Table, listeners: pa.Table) -> "Scores":
-        """Read tables with listener_index, channels, is_hit; and held_out_count."""
+        """Read tables with what a build says of candidates and of listeners."""
         listeners = listeners.sort_by("listener_index")
         candidates = candidates.sort_by(
             [("listener_index", "ascending"), ("song_index", "ascending")]
@@ -41,6 +43,7 @@ class Scores:
         return cls(
             candidates["listener_index"].to_numpy(),
             np.column_stack([candidates[name].to_numpy() for name in CHANNELS]),
+            candidates["popularity"].to_numpy(),
             candidates["is_hit"].to_numpy(zero_copy_only=False),
             listeners["held_out_count"].to_numpy(),
             np.array(listeners["history_stage"].to_pylist()),
@@ -49,27 +52,45 @@ class Scores:
 
 def learn(
     scores: Scores, ks: tuple[int, ...], *, seed: int, rounds: int = 30
-) -> dict[str, dict[str, float]]:
-    """Return the weights by history stage that give the highest nDCG.
+) -> tuple[dict[str, dict[str, float]], float]:
+    """Return the weights by history stage that give the highest nDCG, and a share.
 
     The mean over ``ks`` is taken, as `evaluation` defines nDCG, and searched by
     differential evolution (Storn and Price 1997) over weights from 0 to 1. They are
-    rounded to three digits and add up to 1.
+    rounded to three digits and add up to 1. The share is that of popularity in quality,
+    from 0 to 1, the same for all stages.
 
     Args:
-        scores: of a build whose held-out songs are known.
+        scores: of a build whose held-out songs are known, and whose quality has
+            nothing of popularity.
         ks: lengths of the lists that count.
         seed: of the search.
         rounds: generations of the search.
     """
-    everybody = _search(scores, np.ones(len(scores.held_out), bool), ks, seed, rounds)
+    all_listeners = np.ones(len(scores.held_out), bool)
+    features = np.column_stack([scores.scores, scores.popularity])
+    *everybody, popularity = _search(
+        replace(scores, scores=features), all_listeners, ks, seed, rounds
+    )
+    quality = everybody[-1] + popularity
+    share = round(popularity / quality, 3) if quality else 0.0
+    everybody[-1] = round(quality, 3)
+    mixed = with_popularity(scores, share)
     found = {}
     for stage in STAGES:
-        chosen = scores.stages == stage
+        chosen = mixed.stages == stage
         enough = MIN_LISTENERS <= chosen.sum() < len(chosen)
-        weights = _search(scores, chosen, ks, seed, rounds) if enough else everybody
+        weights = _search(mixed, chosen, ks, seed, rounds) if enough else everybody
         found[stage] = dict(zip(CHANNELS, weights, strict=True))
-    return found
+    return found, share
+
+
+def with_popularity(scores: Scores, share: float) -> Scores:
+    """Return scores whose quality is popularity by a share, as in `song_quality`."""
+    columns = scores.scores.copy()
+    quality = CHANNELS.index("quality")
+    columns[:, quality] = (1 - share) * columns[:, quality] + share * scores.popularity
+    return replace(scores, scores=columns)
 
 
 def ndcg(
@@ -97,7 +118,8 @@ def _search(
     used = problem.differences.any(axis=0)
     if not used.any():
         # nothing tells the candidates apart
-        return [round(1 / len(CHANNELS), 3)] * len(CHANNELS)
+        popularity = [0.0] * (len(used) - len(CHANNELS))
+        return [round(1 / len(CHANNELS), 3)] * len(CHANNELS) + popularity
     start = np.where(used, 1.0, 0.0)
 
     def loss(weights: Matrix) -> float:
@@ -105,7 +127,7 @@ def _search(
 
     found = differential_evolution(
         loss,
-        [(0.0, 1.0)] * len(CHANNELS),
+        [(0.0, 1.0)] * len(start),
         x0=start,
         rng=seed,
         popsize=8,

@@ -73,6 +73,17 @@ def test_another_process_is_told_who_builds_since_when(holder, tmp_path, program
         pass
 
 
+def test_who_holds_the_lock_is_seen_without_taking_it(holder, tmp_path):
+    assert lock.holder(tmp_path / "releases") is None
+    process = holder()
+    what, since = lock.holder(tmp_path / "releases")
+    assert what == "build"
+    assert abs((datetime.now(UTC).replace(tzinfo=None) - since).total_seconds()) < 60
+    process.kill()
+    process.wait()
+    assert lock.holder(tmp_path / "releases") is None
+
+
 def test_a_killed_process_leaves_no_lock(holder, tmp_path):
     process = holder()
     process.kill()

@@ -16,7 +16,7 @@ def scores(rows, held_out, stages=None):
     listeners, songs, values, hits = zip(*rows, strict=True)
     columns = {
         name: pa.array([value.get(name, 0.0) for value in values], pa.float64())
-        for name in CHANNELS
+        for name in (*CHANNELS, "popularity")
     }
     return weights.Scores.of(
         pa.table(
@@ -93,7 +93,7 @@ def test_the_channel_that_is_right_gets_the_weight():
         for song in range(4)
     ]
     data = scores(rows, [1] * 5)
-    found = weights.learn(data, (1,), seed=1)
+    found, _ = weights.learn(data, (1,), seed=1)
     assert weights.ndcg(data, found, (1,)) == 1
     # content says 1 for song 2, and user_cf 1/4 more for song 3
     assert found["regular"]["content"] > found["regular"]["user_cf"] / 4
@@ -105,8 +105,8 @@ def test_the_channel_that_is_right_gets_the_weight():
 
 def test_learning_is_never_worse_than_equal_weights_and_repeats_itself(random_scores):
     data = scores(*random_scores)
-    found = weights.learn(data, (5, 10), seed=7)
-    assert found == weights.learn(data, (5, 10), seed=7)
+    found, share = weights.learn(data, (5, 10), seed=7)
+    assert (found, share) == weights.learn(data, (5, 10), seed=7)
     assert weights.ndcg(data, found, (5, 10)) >= weights.ndcg(
         data, by_stage(EQUAL), (5, 10)
     )
@@ -123,12 +123,12 @@ def test_a_stage_of_many_listeners_has_weights_of_its_own():
     ]
     stages = ["light"] * count + ["regular"] * count
     data = scores(rows, [1] * 2 * count, stages)
-    found = weights.learn(data, (1,), seed=1)
+    found, _ = weights.learn(data, (1,), seed=1)
     # no one set of weights is right for both halves
     assert weights.ndcg(data, found, (1,)) == 1
     assert weights.ndcg(data, by_stage(found["light"]), (1,)) == 0.5
     # too few of them to say anything: the weights of all
-    few = weights.learn(
+    few, _ = weights.learn(
         scores(rows, [1] * 2 * count, ["new"] * 9 + stages[9:]), (1,), seed=1
     )
     assert few["new"] == few["light"]
@@ -136,8 +136,33 @@ def test_a_stage_of_many_listeners_has_weights_of_its_own():
 
 def test_scores_that_are_all_equal_leave_the_weights_equal():
     rows = [(0, song, {"content": 1.0}, song == 1) for song in range(3)]
-    found = weights.learn(scores(rows, [1]), (1,), seed=1)
-    assert found["regular"] == EQUAL
+    found, share = weights.learn(scores(rows, [1]), (1,), seed=1)
+    assert (found["regular"], share) == (EQUAL, 0)
     # the song with the smaller index stands before
     assert weights.ndcg(scores(rows, [1]), found, (1,)) == 0
     assert weights.ndcg(scores(rows, [1]), found, (2,)) == pytest.approx(1 / np.log2(3))
+
+
+def test_popularity_enters_by_a_share_of_quality():
+    # quality says nothing, and the most popular song is the one that is played
+    rows = [
+        (
+            listener,
+            song,
+            {"quality": 0.5, "popularity": [0.0, 0.2, 1.0][song]},
+            song == 2,
+        )
+        for listener in range(3)
+        for song in range(3)
+    ]
+    data = scores(rows, [1] * 3)
+    found, share = weights.learn(data, (1,), seed=1)
+    assert share > 0
+    mixed = weights.with_popularity(data, share)
+    assert weights.ndcg(mixed, found, (1,)) == 1
+    # without popularity all songs are alike, and the first one stands first
+    assert weights.ndcg(data, found, (1,)) == 0
+    # as song_quality mixes them
+    np.testing.assert_allclose(
+        weights.with_popularity(data, 0.25).scores[:3, -1], [0.375, 0.425, 0.625]
+    )

@@ -55,7 +55,7 @@ neighbor_scores as (
         list(
             similar_songs.song_index
             order by similar_songs.similarity desc, similar_songs.song_index
-        )[:2] as best_seeds
+        ) filter (similar_songs.similarity > 0)[:2] as best_seeds
     from seeds
     cross join build_settings
     inner join similar_songs on seeds.song_index = similar_songs.song_index

@@ -18,4 +18,5 @@ where
     asked.song_id = song_id
     and similar_songs.channel = channel
     and similar_songs.similarity_rank <= n
+    and similar_songs.similarity > 0
 order by similar_songs.similarity_rank;
