@@ -47,7 +47,10 @@ weighted as (
         ) as weighted_signals
     from song_engagement
     left join outside_quality using (song_index)
-    group by all
+    group by
+        song_engagement.song_index,
+        song_engagement.play_count,
+        song_engagement.engagement_score
 
 ),
 

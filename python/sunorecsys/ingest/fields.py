@@ -61,6 +61,15 @@ RECOGNISED: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "weight": ("weight", "play_count", "plays", "count"),
     },
+    "playlists": {
+        "playlist_id": ("playlist_id", "id"),
+        "owner_id": ("owner_id", "user_id"),
+        "owner_handle": ("owner_handle", "user_handle"),
+        "song_position": ("song_position", "position"),
+        "song_id": ("song_id",),
+        "song_ids": ("song_ids", "songs", "playlist_clips"),
+        "exported_at": ("exported_at",),
+    },
     "quality": {
         "song_id": ("song_id", "id"),
         "signal": ("signal", "metric", "model"),
@@ -71,15 +80,6 @@ RECOGNISED: dict[str, dict[str, tuple[str, ...]]] = {
         "audiobox_pc": ("audiobox_pc", "PC"),
         "audiobox_pq": ("audiobox_pq", "PQ"),
         "exported_at": ("exported_at", "scored_at"),
-    },
-    "playlists": {
-        "playlist_id": ("playlist_id", "id"),
-        "owner_id": ("owner_id", "user_id"),
-        "owner_handle": ("owner_handle", "user_handle"),
-        "song_position": ("song_position", "position"),
-        "song_id": ("song_id",),
-        "song_ids": ("song_ids", "songs", "playlist_clips"),
-        "exported_at": ("exported_at",),
     },
 }
 

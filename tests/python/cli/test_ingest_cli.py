@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from sunorecsys.cli.ingest import app
 from sunorecsys.errors import SunorecsysError, UsageError
 
-KINDS = ("songs", "playlists", "interactions")
+KINDS = ("songs", "playlists", "interactions", "quality")
 PLAYS = [
     {"user_id": "u1", "song_id": "s1", "type": "like"},
     {"user_id": "u1", "song_id": "s2", "ts": "2025-01-01"},
@@ -137,7 +137,12 @@ def test_missing_interaction_types_are_explained(project, plays):
 def test_several_files_of_every_kind_land(project):
     for kind, row in zip(
         KINDS,
-        ({"id": "s1"}, {"id": "p", "song_ids": ["s1"]}, PLAYS[0]),
+        (
+            {"id": "s1"},
+            {"id": "p", "song_ids": ["s1"]},
+            PLAYS[0],
+            {"id": "s1", "score": 1},
+        ),
         strict=True,
     ):
         files = [project / f"{kind}-{number}.json" for number in range(2)]

@@ -15,8 +15,15 @@ def style(number: int) -> str:
     return clips.STYLES[number % 4]
 
 
+# of an editor who knows three songs, and one that the catalogue does not have
+SCORES = "song_id,score,signal\ns00,9,Editor\ns01,3,editor\ns02,3,editor\nzz,1,editor\n"
+
+
 def listening(workspace: Workspace) -> None:
-    """Build a catalogue whose styles only the audio tells, one song being broken."""
+    """Build a catalogue whose styles only the audio tells, one song being broken.
+
+    An editor judged three of its songs, all of which are listened to alike.
+    """
     songs = [
         song(
             number,
@@ -34,12 +41,19 @@ def listening(workspace: Workspace) -> None:
     for number in range(SONGS - 2):
         clips.write(audio, f"s{number:02}", style(number), number)
     (audio / "s22.mp3").write_bytes(b"no music")
+    (workspace.root / "scores.csv").write_text(SCORES)
+    done = workspace.cli("ingest", "quality", "scores.csv")
+    assert done.returncode == 0, done.stderr
+    assert "Songs that are not ingested yet: 1." in done.stderr
     workspace.build(*with_audio(workspace))
 
 
 def with_audio(workspace: Workspace) -> tuple[str, ...]:
     path = workspace.root / "audio.yml"
-    path.write_text(f"audio_dir: {workspace.root / 'library'}\naudio_windows: 1\n")
+    path.write_text(
+        f"audio_dir: {workspace.root / 'library'}\naudio_windows: 1\n"
+        "quality_weights: {engagement: 1, editor: 1}\n"
+    )
     return ("--settings", str(path))
 
 
@@ -76,6 +90,16 @@ def test_songs_that_could_not_be_heard_are_listed_and_recommended(built):
         "select count(*), min(len(embedding)) from audio_embeddings"
     )[0]
     assert (heard, places) == (SONGS - 2, 67)
+
+
+def test_quality_is_half_of_what_the_editor_says(built):
+    """All have the engagement 1/2; the editor's 9 is 5/6 among three, and 3 is 1/3."""
+    quality = dict(built.query("select song_id, quality_score from songs"))
+    # halves: 2/3, and twice 5/12; who has no score keeps 1/2
+    assert quality.pop("s00") == pytest.approx((23 + 1 / 2) / 24)
+    assert quality.pop("s01") == quality.pop("s02") == pytest.approx((0 + 2 / 2) / 24)
+    assert quality == dict.fromkeys(quality, pytest.approx((2 + 21 / 2) / 24))
+    assert len(quality) == SONGS - 3
 
 
 def test_a_second_build_embeds_nothing_even_without_the_warehouse(built, tmp_path):
