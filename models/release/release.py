@@ -11,6 +11,8 @@ def model(dbt, session):
         "recommendations": dbt.ref("recommendations"),
         "recommendation_reasons": dbt.ref("recommendation_reasons"),
         "similar_songs": dbt.ref("similar_songs"),
+        "search_terms": dbt.ref("search_terms"),
+        "song_terms": dbt.ref("song_terms"),
         "audio_embeddings": dbt.ref("audio_embeddings"),
         "embedding_failures": dbt.ref("embedding_failures"),
         "song_factors": dbt.ref("song_factors"),

@@ -194,6 +194,20 @@ def prompt_vectors(
     return of_texts(texts, chosen, Store(landing / "embeddings" / "prompt"))
 
 
+def style_vectors(
+    texts: pa.Table, *, clap: Mapping[str, str], landing: Path = Path("landing")
+) -> pa.Table:
+    """Return ``of_texts`` by CLAP, to be compared with audio; no row without a text.
+
+    Raises:
+        SunorecsysError: a setting is wrong, or what it needs is not there.
+    """
+    if len(texts) == 0:
+        return RESULT.insert(0, texts.schema.field("song_index")).empty_table()
+    chosen = encoders.for_texts("clap", ClapFiles(**clap), dimensions=0, seed=0)
+    return of_texts(texts, chosen, Store(landing / "embeddings" / "style"))
+
+
 def of_audio(
     songs: pa.Table,
     folder: Path,

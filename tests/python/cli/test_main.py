@@ -13,6 +13,7 @@ COMMANDS = (
     "demo",
     "recommend",
     "similar",
+    "search",
     "explain",
     "why-not",
     "sql",

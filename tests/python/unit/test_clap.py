@@ -4,7 +4,6 @@ Runs where laion-clap is installed ("make clap"), as in CI.
 """
 
 import hashlib
-import json
 import pickle
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+import clap_files
 import clips
 from sunorecsys import encoders
 from sunorecsys.encoders import ClapFiles, clap
@@ -21,46 +21,21 @@ pytestmark = pytest.mark.skipif(
     not clap.is_installed(), reason='laion-clap is not installed: "make clap"'
 )
 
-ARCHITECTURE = "HTSAT-tiny"
 PROMPTS = ["dreamy synthwave, female vocals", "doom metal", "[Verse]\nriver 🌊 강"]
 
 
 @pytest.fixture(scope="module")
 def tokenizer_folder(tmp_path_factory):
-    """A byte-level tokenizer of RoBERTa's form, with merges of pairs of letters."""
     folder = tmp_path_factory.mktemp("tokenizer")
-    # as GPT-2 writes bytes
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    letters = [*map(chr, printable), *(chr(256 + n) for n in range(len(others)))]
-    latin = [chr(letter) for letter in range(ord("a"), ord("z") + 1)]
-    pairs = [(a, b) for a in ["Ġ", *latin] for b in latin]
-    triples = [(a, b + c) for a in "aeiou" for b in latin[:8] for c in latin[:8]]
-    merges = [*pairs, *triples]
-    tokens = ["<s>", "<pad>", "</s>", "<unk>", *letters, *("".join(m) for m in merges)]
-    tokens = [*dict.fromkeys(tokens), "<mask>"]
-    vocabulary = {token: number for number, token in enumerate(tokens)}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
-    lines = ["#version: 0.2", *(" ".join(merge) for merge in merges)]
-    (folder / "merges.txt").write_text("\n".join(lines), "utf-8")
+    clap_files.write_tokenizer(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def made(tokenizer_folder, tmp_path_factory):
-    """A checkpoint of seeded random weights, and what they say of clips and prompts."""
-    import torch
-
-    torch.manual_seed(7)
-    module = clap.build(ARCHITECTURE, clap._tokenizer(str(tokenizer_folder)), "cpu")
-    module.eval()
-    weights = {f"module.{k}": v for k, v in module.model.state_dict().items()}
-    # what published checkpoints hold beside the weights
-    weights["module.text_branch.embeddings.position_ids"] = torch.arange(514)[None]
+    """A checkpoint of random weights, and the module it was written from."""
     path = tmp_path_factory.mktemp("checkpoint") / "random.pt"
-    best = {"best": np.float64(0.5), "epoch": 15, "state_dict": weights}
-    torch.save(best, path)
-    return path, module
+    return path, clap_files.write_checkpoint(path, tokenizer_folder)
 
 
 def settings(made, tokenizer_folder, **changed):
@@ -69,7 +44,7 @@ def settings(made, tokenizer_folder, **changed):
         "checkpoint": str(path),
         "sha256": encoders.sha256_of(path),
         "tokenizer": str(tokenizer_folder),
-        "architecture": ARCHITECTURE,
+        "architecture": clap_files.ARCHITECTURE,
     }
     return ClapFiles(**{**given, **changed})
 
