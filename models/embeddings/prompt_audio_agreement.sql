@@ -15,7 +15,11 @@ audio_vectors as (
 select
     style_vectors.song_index,
     round(
-        list_inner_product(audio_vectors.embedding, style_vectors.embedding), 6
+        cast(
+            list_inner_product(audio_vectors.embedding, style_vectors.embedding)
+            as double
+        ),
+        6
     ) as prompt_audio_agreement
 from style_vectors
 inner join audio_vectors using (song_index)

@@ -238,7 +238,7 @@ def test_without_its_ears_a_search_takes_words_and_says_why(built, tmp_path):
     digest = re.search("clap_sha256: (.*)", whole)[1]
     for text, why in (
         (whole.replace(digest, "null"), "The encoder clap needs clap_sha256"),
-        (whole.replace(digest, "0" * 64), "heard by another checkpoint of CLAP"),
+        (whole.replace(digest, "a" * 64), "heard by another checkpoint of CLAP"),
     ):
         project.write_text(text, "utf-8")
         answer = json.loads(twin.cli("search", "Song 07", "--json").stdout)

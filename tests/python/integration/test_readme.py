@@ -122,7 +122,7 @@ def test_the_python_of_the_readme_runs(sample_project, tmp_path):
 def test_the_requests_of_the_readme_are_answered(sample_project, tmp_path):
     (block,) = blocks("sh")
     commands = re.findall(r"^curl .*(?:\n  .*)*", block, re.MULTILINE)
-    assert len(commands) == 8
+    assert len(commands) == 9
     workspace = sample_project.twin(tmp_path / "project")
     with serving(workspace) as server:
         for command in commands:
@@ -145,7 +145,7 @@ def test_the_requests_of_the_readme_are_answered(sample_project, tmp_path):
 def test_the_sql_of_the_readme_runs(sample_project):
     (block,) = blocks("sql")
     statements = [line.split(";")[0] for line in block.splitlines() if line.strip()]
-    assert len(statements) == 7
+    assert len(statements) == 8
     for statement in statements:
         assert sample_project.query(statement), statement
 
