@@ -115,11 +115,12 @@ def know_audio(root: Path, dimensions: int) -> None:
     vectors = styles[random.integers(1000, size=len(rows))]
     vectors = unit_rows(vectors + 0.5 * random.normal(size=vectors.shape))
     count = len(rows)
+    version = f"{AudioFeatures().version}-{WINDOWS}w"
     known = pa.table(
         {
             "song_id": [song_id for song_id, _ in rows],
             "encoder": pa.repeat(AudioFeatures.name, count),
-            "encoder_version": pa.repeat(f"{AudioFeatures().version}-{WINDOWS}w", count),
+            "encoder_version": pa.repeat(version, count),
             "content_hash": pa.repeat("0" * 64, count),
             "file_name": [name for _, name in rows],
             "file_size": np.ones(count, dtype=np.int64),

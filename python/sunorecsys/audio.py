@@ -32,9 +32,15 @@ class Unheard(Exception):
 class AudioFile:
     """A file, and what changes when its content does."""
 
-    path: Path
+    folder: Path
+    name: str
     size: int
     modified_ns: int
+
+    @property
+    def path(self) -> Path:
+        """Where it lies; paths of 100,000 files take seconds, so only some are made."""
+        return self.folder / self.name
 
 
 def files(folder: Path, song_ids: Iterable[str]) -> dict[str, AudioFile]:
@@ -52,7 +58,7 @@ def files(folder: Path, song_ids: Iterable[str]) -> dict[str, AudioFile]:
                 if song_id not in wanted or ending not in ENDINGS:
                     continue
                 before = found.get(song_id)
-                if before and _rank(before.path.suffix[1:]) < _rank(ending):
+                if before and _rank(before.name.rpartition(".")[2]) < _rank(ending):
                     continue
                 try:
                     status = entry.stat()
@@ -61,7 +67,7 @@ def files(folder: Path, song_ids: Iterable[str]) -> dict[str, AudioFile]:
                     continue
                 if stat.S_ISREG(status.st_mode):
                     found[song_id] = AudioFile(
-                        Path(entry.path), status.st_size, status.st_mtime_ns
+                        folder, entry.name, status.st_size, status.st_mtime_ns
                     )
     except OSError as error:
         raise SunorecsysError(

@@ -237,7 +237,7 @@ def of_audio(
     changed = [
         song_id
         for song_id, file in sorted(found.items())
-        if (song_id, file.path.name, file.size, file.modified_ns) not in seen
+        if (song_id, file.name, file.size, file.modified_ns) not in seen
     ]
     lines = _Progress("Audio", len(changed), f"{encoder.name} {version}")
     made: list[dict[str, Any]] = []
@@ -250,7 +250,7 @@ def of_audio(
                     "song_id": song_id,
                     "encoder": encoder.name,
                     "encoder_version": version,
-                    "file_name": file.path.name,
+                    "file_name": file.name,
                     "file_size": file.size,
                     "modified_ns": file.modified_ns,
                 }
@@ -298,7 +298,7 @@ def of_audio(
     unchanged = [
         seen[key]
         for song_id, file in sorted(found.items())
-        if (key := (song_id, file.path.name, file.size, file.modified_ns)) in seen
+        if (key := (song_id, file.name, file.size, file.modified_ns)) in seen
     ]
     return _indexed(known, unchanged, made + missing, songs)
 
