@@ -20,6 +20,7 @@ OnStep = Callable[[str, int, int], None]
 
 # arguments of dbt for a build that publishes nothing
 WITHOUT_TESTS = (
+    "--no-write-json",
     "--exclude-resource-type",
     "test",
     "--exclude-resource-type",

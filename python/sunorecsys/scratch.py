@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 from pyarrow import csv
 
 from sunorecsys.landing import KINDS, SCHEMAS, is_being_written
@@ -21,6 +23,7 @@ from sunorecsys.project import Project
 
 _PREFIX = ".scratch-"
 _PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds")
+_FOR_READERS = ("data_tests", "description")
 _WAREHOUSE = "SUNORECSYS_WAREHOUSE"
 
 
@@ -64,12 +67,40 @@ def empty_project(project: Project) -> Iterator[Project]:
                 found = project.root / part
                 if found.is_dir():
                     # no data changes how a unit test ends
-                    skipped = shutil.ignore_patterns("*__unit_tests.yml")
-                    shutil.copytree(found, copy.root / part, ignore=skipped)
+                    skipped = shutil.ignore_patterns("*__unit_tests.yml", "*.md")
+                    shutil.copytree(
+                        found, copy.root / part, ignore=skipped, copy_function=_copy
+                    )
                 else:
                     shutil.copy(found, copy.root / part)
             copy.landing.mkdir()
             yield copy
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file, of the properties of models only what a build without tests needs.
+
+    Tests and descriptions are half of what dbt parses, again for each trial.
+    """
+    if not source.endswith(".yml"):
+        shutil.copy(source, target)
+        return
+    properties = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
+    Path(target).write_text(
+        yaml.safe_dump(_bare(properties), sort_keys=False), encoding="utf-8"
+    )
+
+
+def _bare(properties: Any) -> Any:
+    if isinstance(properties, dict):
+        return {
+            name: _bare(value)
+            for name, value in properties.items()
+            if name not in _FOR_READERS
+        }
+    if isinstance(properties, list):
+        return [_bare(value) for value in properties]
+    return properties
 
 
 def leftovers(project: Project) -> list[tuple[Path, bool]]:

@@ -20,7 +20,8 @@ song_popularity as (
     select
         song_index,
         -- the most popular song has 1
-        popularity_score / greatest(max(popularity_score) over (), 1e-6) as popularity
+        returning_popularity_score
+        / greatest(max(returning_popularity_score) over (), 1e-6) as popularity
     from {{ ref('song_popularity') }}
 
 ),

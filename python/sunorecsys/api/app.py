@@ -37,6 +37,7 @@ from sunorecsys.errors import (
     UnknownSong,
     UsageError,
 )
+from sunorecsys.feedback import Receipt
 from sunorecsys.pages.routes import add_pages
 from sunorecsys.search import MOST_CHARACTERS
 from sunorecsys.serving import Service, View
@@ -332,8 +333,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
             receipt = service.tell([event.model_dump() for event in events])
         except InvalidEvent as error:
             raise _wrong([*place, error.position], str(error)) from error
-        measures.feedback.labels("accepted").inc(receipt.accepted)
-        measures.feedback.labels("repeated").inc(receipt.repeated)
+        measures.hear(receipt)
         body = {
             "accepted": receipt.accepted,
             "repeated": receipt.repeated,
@@ -395,7 +395,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
             measures.see(None)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    add_pages(app, service, settings)
+    add_pages(app, service, settings, measures.hear)
     return app
 
 
@@ -439,6 +439,10 @@ class _Measures:
             "Up to when the release knows what happened; 0 without a release.",
             registry=registry,
         )
+
+    def hear(self, receipt: Receipt) -> None:
+        self.feedback.labels("accepted").inc(receipt.accepted)
+        self.feedback.labels("repeated").inc(receipt.repeated)
 
     def see(self, info: dict[str, Any] | None) -> None:
         self.release.clear()

@@ -120,7 +120,10 @@ class Observe:
                 body = {"detail": said, "request_id": request_id.decode()}
                 await _answer(watched, 500, body)
         route = getattr(scope.get("route"), "path_format", None)
-        route = route or getattr(scope.get("route"), "path", "unmatched")
+        # scripts and styles have no route but a folder, which their path begins with
+        root = scope.get("root_path", "")
+        folder = root.removeprefix(scope.get("app_root_path", root))
+        route = route or getattr(scope.get("route"), "path", folder or "unmatched")
         seconds = time.perf_counter() - started
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()

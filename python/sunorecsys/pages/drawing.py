@@ -1,7 +1,7 @@
 """What pages draw without pictures: covers for songs that bring none, and numbers."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -57,21 +57,45 @@ class Part:
     width: float
 
 
-def bar(scores: Mapping[str, float], whole: float | None = None) -> list[Part]:
-    """Return the parts of a bar that shows which channels gave how much.
+# what the width of a bar stands for: the lowest amount, and the highest
+Span = tuple[float, float]
+
+
+def span(many: Iterable[Mapping[str, float]]) -> Span:
+    """Return what bars beside each other stand for, so that the longest one fits."""
+    low, high = 0.0, 0.0
+    for scores in many:
+        amounts = [scores.get(name) or 0 for name in CHANNELS]
+        low = min(low, sum(amount for amount in amounts if amount < 0))
+        high = max(high, sum(amount for amount in amounts if amount > 0))
+    return low, high
+
+
+def zero(whole: Span) -> float:
+    """Return where a bar has its zero, in percent of its width."""
+    low, high = whole
+    return round(100 * -low / (high - low), 2) if high > low else 0.0
+
+
+def bar(scores: Mapping[str, float], whole: Span) -> list[Part]:
+    """Return the parts of a bar that shows which channels gave and took how much.
 
     Args:
-        scores: by channel; what is below 0 has no width.
-        whole: what the whole width stands for; None: all of the scores.
+        scores: by channel; what is below 0 stands on the left of the zero.
+        whole: what the whole width stands for, of `span`.
     """
-    amounts = {name: max(scores.get(name) or 0, 0) for name in CHANNELS}
-    total = max(whole if whole is not None else 0, sum(amounts.values()))
-    parts, x = [], 0.0
-    for name, amount in amounts.items():
-        width = 100 * amount / total if total > 0 else 0
+    low, high = whole
+    parts, left, right = [], zero(whole), zero(whole)
+    for name in CHANNELS:
+        amount = scores.get(name) or 0
+        width = 100 * abs(amount) / (high - low) if high > low else 0
+        if amount < 0:
+            left -= width
         if width > 0:
+            x = left if amount < 0 else right
             parts.append(Part(name, round(x, 2), round(width, 2)))
-        x += width
+        if amount > 0:
+            right += width
     return parts
 
 

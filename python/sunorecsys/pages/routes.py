@@ -25,6 +25,7 @@ from sunorecsys.errors import (
     UnknownListener,
     UnknownSong,
 )
+from sunorecsys.feedback import Receipt
 from sunorecsys.pages import access, data, drawing
 from sunorecsys.reader import CHANNELS, SIMILAR_CHANNELS
 from sunorecsys.release import manage
@@ -44,6 +45,7 @@ _CHANNEL_NAMES = {
     "quality": "Quality",
     "blended": "All together",
     "popularity": "Popular",
+    "discover_weekly": "Discover Weekly",
 }
 
 _User = Annotated[shapes.Id, Query()]
@@ -53,14 +55,25 @@ _Weight = Annotated[float | None, Query(ge=0, le=1e6, allow_inf_nan=False)]
 _Seeds = Annotated[list[shapes.Id] | None, Query(max_length=_MOST_SEEDS)]
 
 
-def add_pages(app: FastAPI, service: Service, settings: Settings) -> None:
-    """Let an application show pages beside what it answers to programs."""
+def add_pages(
+    app: FastAPI,
+    service: Service,
+    settings: Settings,
+    hear: Callable[[Receipt], None],
+) -> None:
+    """Let an application show pages beside what it answers to programs.
+
+    Args:
+        hear: gets told what was received of feedback.
+    """
     static = resources.files("sunorecsys.pages") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
-    app.include_router(_router(service, settings))
+    app.include_router(_router(service, settings, hear))
 
 
-def _router(service: Service, settings: Settings) -> APIRouter:
+def _router(
+    service: Service, settings: Settings, hear: Callable[[Receipt], None]
+) -> APIRouter:
     render = _Renderer(service, settings)
 
     class Page(APIRoute):
@@ -161,6 +174,10 @@ def _router(service: Service, settings: Settings) -> APIRouter:
             }
             rows = view.reblend(user, asked)
             n = view.info()["settings"]["playlist_length"]
+            songs = [
+                row | {"channel_scores": {one: row[f"{one}_score"] for one in CHANNELS}}
+                for row in data.with_cards(view, rows[:n])
+            ]
             return render(
                 request,
                 view,
@@ -168,7 +185,7 @@ def _router(service: Service, settings: Settings) -> APIRouter:
                 user=user,
                 own=own,
                 weights=asked,
-                songs=data.with_cards(view, rows[:n]),
+                songs=songs,
                 length=n,
             )
 
@@ -240,7 +257,7 @@ def _router(service: Service, settings: Settings) -> APIRouter:
             "song_id": form.get("song", ""),
             "interaction_type": "dislike",
         }
-        await run_in_threadpool(service.tell, [event])
+        hear(await run_in_threadpool(service.tell, [event]))
         return RedirectResponse(f"/?{urlencode({'user': event['user_id']})}", 303)
 
     @router.post("/rollback")
@@ -321,6 +338,8 @@ class _Renderer:
             "CHANNELS": CHANNELS,
             "CHANNEL_NAMES": _CHANNEL_NAMES,
             "bar": drawing.bar,
+            "span": drawing.span,
+            "zero": drawing.zero,
             "cover_of": drawing.cover,
             "link": _link,
             "version": _version(),

@@ -69,6 +69,8 @@ class Lab:
     fixed: Mapping[str, Any]
     ks: tuple[int, ...]
     settings: dict[str, Any] = field(default_factory=dict)
+    # variables of each build that weights are learned from
+    views: Sequence[Mapping[str, Any]] = ({},)
 
     def build(
         self, select: Sequence[str], recommenders: Sequence[str], **changed: Any
@@ -150,13 +152,14 @@ def tune(
         )
     whole = clock.elapsed()
     clock.say(f"as it is: blended {before['blended']:.4f}")
-    # the last build, with all that was learned, takes about as long
-    last = 2 * whole
+    # the builds that weights are learned from, and the last one with all that was
+    # learned, take about as long
+    last = (1 + len(lab.views)) * whole
     if clock.left() < last + whole / 2:
         raise SunorecsysError(
             f"{seconds / 60:.3g} minutes are too short for one trial: the first build "
-            f"took {whole:.0f} seconds, and two more follow. Give --minutes "
-            f"{math.ceil((whole * 5) / 60)} or more."
+            f"took {whole:.0f} seconds, and {1 + len(lab.views)} more follow. Give "
+            f"--minutes {math.ceil(2 * (last + whole) / 60)} or more."
         )
     tried = 0
     best = dict(before)
@@ -171,12 +174,20 @@ def tune(
         lab.settings.update(found)
         best[stage.channel] = value
         tried += count
-    lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
-    weights, share = channel_weights.learn(_scores(lab), lab.ks, seed=seed)
+    seen = []
+    for view in lab.views:
+        lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS, **view)
+        seen.append(_scores(lab))
+        clock.say(f"weights: {len(seen)} of {len(lab.views)} builds")
+    weights, share = channel_weights.learn(
+        channel_weights.together(seen), lab.ks, seed=seed
+    )
     lab.settings["popularity_in_quality"] = share
     write_weights(lab.at, _VARIANT, weights)
+    # the last view may be another than that of before
+    scores = ("+candidate_scores", "+ranking_metrics") if lab.views[-1] else _JUDGES
     after = lab.build(
-        ("channel_weights", *_BLEND, *_JUDGES), RECOMMENDERS, variant=_VARIANT
+        ("channel_weights", *_BLEND, *scores), RECOMMENDERS, variant=_VARIANT
     )
     clock.say(f"blended {after['blended']:.4f}")
     return Tuned(dict(lab.settings), weights, before, after, tried, clock.elapsed())
@@ -434,8 +445,8 @@ def _scores(lab: Lab) -> channel_weights.Scores:
                 {columns},
                 any_value(song_quality.quality_score) as quality,
                 any_value(
-                    song_popularity.popularity_score
-                    / greatest(most_popular.popularity_score, 1e-6)
+                    song_popularity.returning_popularity_score
+                    / greatest(most_popular.score, 1e-6)
                 ) as popularity,
                 bool_or(held_out_songs.user_id is not null) as is_hit
             from candidate_scores
@@ -443,7 +454,7 @@ def _scores(lab: Lab) -> channel_weights.Scores:
             inner join song_quality using (song_index)
             inner join song_popularity using (song_index)
             cross join (
-                select max(popularity_score) as popularity_score from song_popularity
+                select max(returning_popularity_score) as score from song_popularity
             ) as most_popular
             left join held_out_songs
                 on

@@ -25,7 +25,8 @@ def learn(
     """Learn from the last weeks, and write a variant and a file of settings.
 
     The last weeks of which all events are there are held out: the settings are those
-    that would have served them best, from what was known before.
+    that would have served them best, from what was known before them, and the weights
+    those that would have served each of them, from what was known before it.
 
     Args:
         project: nobody else builds it meanwhile.
@@ -49,16 +50,19 @@ def learn(
     source = backtest.source_of(project)
     with build_lock(project.root, "tuning"), scratch_project(project, source) as at:
         days = backtest.event_days(at, "landing")
-        day = backtest.weeks_of(days, weeks=weeks)[0]
+        as_ofs = backtest.weeks_of(days, weeks=weeks)
         lab = Lab(
             at,
             {
                 "source": "landing",
-                "as_of": str(day),
+                "as_of": str(as_ofs[0]),
                 "evaluation_days": weeks * backtest.DAYS,
                 "seed": seed,
             },
             KS,
+            views=[
+                {"as_of": str(day), "evaluation_days": backtest.DAYS} for day in as_ofs
+            ],
         )
         tuned = tune(
             lab, seconds=60 * minutes, trials=trials, seed=seed, on_trial=on_trial
@@ -73,7 +77,7 @@ def learn(
         settings.file_of(project, variant),
         tuned.settings,
         comment=(
-            f"Learned from {weeks * backtest.DAYS} days from {day}: nDCG "
+            f"Learned from {weeks * backtest.DAYS} days from {as_ofs[0]}: nDCG "
             f"{tuned.before['blended']:.4f} before, {tuned.after['blended']:.4f} "
             "with these."
         ),

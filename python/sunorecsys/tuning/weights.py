@@ -1,6 +1,7 @@
 """Channel weights that give held-out songs the best ranks, from a build's scores."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,6 +49,23 @@ class Scores:
             listeners["held_out_count"].to_numpy(),
             np.array(listeners["history_stage"].to_pylist()),
         )
+
+
+def together(found: Sequence[Scores]) -> Scores:
+    """Return the candidates of several builds as those of other listeners."""
+    before = np.cumsum([0, *(len(scores.held_out) for scores in found)])
+    return Scores(
+        np.concatenate(
+            [
+                scores.listeners + first
+                for scores, first in zip(found, before, strict=False)
+            ]
+        ),
+        *(
+            np.concatenate([getattr(scores, name) for scores in found])
+            for name in ("scores", "popularity", "is_hit", "held_out", "stages")
+        ),
+    )
 
 
 def learn(
@@ -101,9 +119,10 @@ def ndcg(
     """Return the mean nDCG over ``ks`` of all listeners, each by their stage's."""
     total = 0.0
     for stage, chosen in weights.items():
-        found = _Problem(scores, scores.stages == stage)
+        listeners = scores.stages == stage
         values = np.array([chosen[name] for name in CHANNELS])
-        total += len(found.held_out) * float(np.mean(found.ndcg(values, ks)))
+        found = _Problem(scores, listeners).ndcg(values, ks)
+        total += listeners.sum() * float(np.mean(found))
     return total / len(scores.held_out)
 
 
@@ -145,16 +164,18 @@ class _Problem:
     """Ranks of held-out candidates, from differences of scores within a listener."""
 
     def __init__(self, scores: Scores, chosen: Matrix) -> None:
-        self.held_out = scores.held_out[chosen]
         count = len(scores.held_out)
-        starts = np.searchsorted(scores.listeners, np.arange(count))
-        ends = np.searchsorted(scores.listeners, np.arange(count), side="right")
+        candidates = np.bincount(scores.listeners, minlength=count)
+        starts = np.cumsum(candidates) - candidates
         hits = np.flatnonzero(scores.is_hit & chosen[scores.listeners])
+        pairs = candidates[scores.listeners[hits]].sum()
+        # where memory does not allow all, every second or third listener is taken
+        step = max(1, math.ceil(pairs / _MAX_PAIRS))
+        chosen = chosen & (np.arange(count) % step == 0)
+        self.held_out = scores.held_out[chosen]
+        hits = hits[chosen[scores.listeners[hits]]]
         owners = scores.listeners[hits]
-        sizes = (ends - starts)[owners]
-        # listeners beyond what memory allows are left out, from the last
-        fitting = np.cumsum(sizes) <= _MAX_PAIRS
-        hits, owners, sizes = hits[fitting], owners[fitting], sizes[fitting]
+        sizes = candidates[owners]
         firsts = np.repeat(starts[owners], sizes)
         within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         others = firsts + within
@@ -168,8 +189,6 @@ class _Problem:
         self.hits = len(hits)
         renumbered = np.cumsum(chosen) - 1
         self.owners = renumbered[owners]
-        if len(fitting) and not fitting.all():
-            self.held_out = self.held_out[: self.owners.max(initial=0) + 1]
 
     def ndcg(self, weights: Matrix, ks: tuple[int, ...]) -> list[float]:
         """Return the mean nDCG at each k, listeners without a hit included."""

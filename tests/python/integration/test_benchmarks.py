@@ -60,6 +60,19 @@ def test_the_serving_benchmark_runs_on_a_built_project(sample_project, tmp_path)
     assert [row["requests"] for row in document["rest"]] == [120, 120]
 
 
+def test_the_benchmark_of_pages_runs_on_a_built_project(sample_project, tmp_path):
+    twin = sample_project.twin(tmp_path / "twin")
+    file = tmp_path / "pages.json"
+    shown = run("pages", "--project", twin.root, "--calls", 3, "--json", file)
+    document = json.loads(file.read_text())
+    assert document["release"]["listeners"] == 250
+    assert len(document["pages"]) == 9
+    for row in document["pages"]:
+        assert 0 < row["p50"] <= row["p90"] <= row["p99"] <= row["max"]
+        assert 5 < row["kilobytes"] < 150
+        assert f"| {row['page']} | {row['kilobytes']:.0f} | 3 |" in shown
+
+
 @pytest.mark.large
 def test_benchmarks_simulate_and_build_by_themselves(tmp_path):
     file = tmp_path / "weekly.json"

@@ -1,17 +1,21 @@
 """The pages in a real browser: Chromium, driven as a person would."""
 
+import html
+import io
 import os
 import re
 import shutil
 import struct
 import sys
-from datetime import date
+import wave
+from datetime import date, datetime, time
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from conftest import NEW_YEAR, ROOT, crowd, serving, song
+from conftest import NEW_YEAR, ROOT, crowd, play, serving, song
 from sunorecsys.api.settings import hash_of
 from sunorecsys.release import files
 
@@ -37,9 +41,31 @@ HOSTILE = [
     "a\u0300" * 300,
 ]
 
+# what ids end with
+ODD = ["<i>&\"'", "/../%2F?a=b&c#d", "\\ \u00fc\u6f22\u202e+;", "x" * 500]
+EXPERIMENT = """\
+experiment,variant,is_control,share,starts_on,ends_on
+words,classic,true,0.5,2025-01-01,
+words,by_text,false,0.5,2025-01-01,
+"""
+
+
+def odd(name):
+    """Return an id of an id like s07 or u07."""
+    return name + ODD[int(name[1:]) % len(ODD)]
+
 
 def strangers(workspace):
-    """Two weeks of songs whose every text comes from somebody who means harm."""
+    """Two weeks of songs whose every text comes from somebody who means harm.
+
+    Two blends are tried side by side, and every other listener plays a song of the
+    first list.
+    """
+    reference = workspace.root / "seeds" / "reference"
+    (reference / "experiments.csv").write_text(EXPERIMENT)
+    weights = (reference / "channel_weights.csv").read_text().splitlines()
+    by_text = [line.replace("classic", "by_text") for line in weights[1:]]
+    (reference / "channel_weights.csv").write_text("\n".join([*weights, *by_text, ""]))
     hostile = {
         "audio_url": "javascript:window.hacked=1",
         "image_url": "data:image/svg+xml,<svg onload='window.hacked=1'/>",
@@ -50,7 +76,7 @@ def strangers(workspace):
         rows.append(
             song(
                 number,
-                song_id=f"s{number:02}<i>&\"'",
+                song_id=odd(f"s{number:02}"),
                 title=text,
                 creator_id=f"c{number % 45}",
                 creator_name=text,
@@ -61,14 +87,21 @@ def strangers(workspace):
         )
     workspace.land("songs", rows)
     events = [
-        one | {"song_id": f"{one['song_id']}<i>&\"'", "user_id": f"<b>{one['user_id']}"}
+        one | {"song_id": odd(one["song_id"]), "user_id": odd(one["user_id"])}
         for one in crowd(60, 14, each=8)
     ]
     for event in events:
         event["occurred_at"] += (WEEKS[0] - NEW_YEAR.date()) / 2
     workspace.land("interactions", events)
-    for week in WEEKS:
-        workspace.build("--as-of", str(week))
+    workspace.build("--as-of", str(WEEKS[0]))
+    first = workspace.query(
+        "select user_id, song_id from discover_weekly where playlist_rank = 1 "
+        "order by all"
+    )
+    heard = datetime.combine(WEEKS[0], time(12))
+    plays = [play(user, one, occurred_at=heard) for user, one in first[::2]]
+    workspace.land("interactions", plays, "answers.parquet")
+    workspace.build("--as-of", str(WEEKS[1]))
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +210,58 @@ def test_not_for_me_takes_the_song_away_at_once_and_for_good(window):
     expect(page.locator(".opened")).to_be_visible()
 
 
+def test_songs_are_refused_by_keyboard_alone(window):
+    page = window.page
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("listener-006")
+    expect(page.locator("#found li")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Discover Weekly")).to_be_visible()
+    before = window.songs()
+    focused = "document.activeElement.getAttribute('aria-label')"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if (page.evaluate(focused) or "").startswith("Why "):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator(".opened")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator(".opened")).to_have_count(0)
+    page.keyboard.press("Tab")
+    for count in (1, 2):
+        title = page.locator(".song .title").first.inner_text()
+        assert page.evaluate(focused) == f"Not for me: {title}"
+        page.keyboard.press("Enter")
+        expect(page.locator("#says")).to_have_text(f"{title} is gone.")
+        # the next one may be refused at once
+        assert not set(before[:count]) & set(window.songs())
+
+
+def test_a_refused_song_stays_away_when_one_goes_back_and_in_other_tabs(window):
+    page = window.page
+    page.goto("/?user=listener-008")
+    other = window.context.new_page()
+    other.goto("/?user=listener-008")
+    gone = window.songs()[0]
+    page.locator(".song").first.get_by_role("button", name="Not for me").click()
+    expect(page.locator("#says")).to_contain_text("is gone")
+    # a tab that does not know it yet may say it again
+    theirs = other.locator(f'.song[data-song="{gone}"]')
+    theirs.get_by_role("button", name="Not for me").click()
+    expect(other.locator("#says")).to_contain_text("is gone")
+    expect(theirs).to_have_count(0)
+    page.locator(".song .title").first.click()
+    expect(page.get_by_role("heading", name="How often it is served")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Discover Weekly")).to_be_visible()
+    assert gone not in window.songs()
+
+
 def test_a_refusal_that_fails_brings_the_song_back(window):
     page = window.page
     page.goto(f"/?user={USER}")
@@ -253,6 +338,51 @@ def test_a_mix_from_songs_that_were_found(window):
     expect(page.get_by_role("heading", name="How often it is served")).to_be_visible()
 
 
+def tone(seconds):
+    """Return a WAV file of silence."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+        sound.writeframes(bytes(2 * 8000 * seconds))
+    return file.getvalue()
+
+
+def test_a_song_plays_until_its_end_or_one_stops_it(window):
+    page = window.page
+    page.goto(f"/?user={USER}")
+    asked = []
+
+    def answer(route):
+        asked.append(route.request.url)
+        route.fulfill(body=tone(2), content_type="audio/wav")
+
+    page.route(re.compile("^https://audio"), answer)
+    first, second = page.locator(".song .play").nth(0), page.locator(".play").nth(1)
+    title = page.locator(".song .title").first.inner_text()
+    page.locator(".song").first.hover()
+    # another song of the list may have the same title
+    page.get_by_role("link", name=f"Play {title}", exact=True).first.click()
+    player = page.locator("#player")
+    expect(player).to_contain_text(title)
+    played = player.get_by_role("progressbar")
+    expect(played).not_to_have_js_property("value", 0)
+    expect(player.locator("[data-state]")).to_have_text("")
+    assert asked[-1] == first.get_attribute("href")
+    # another one takes its place
+    page.locator(".song").nth(1).hover()
+    second.click()
+    expect(first).not_to_have_class(re.compile("on"))
+    expect(played).not_to_have_js_property("value", 0)
+    assert asked[-1] == second.get_attribute("href")
+    page.get_by_role("button", name="Stop").click()
+    expect(player).to_be_hidden()
+    first.focus()
+    page.keyboard.press("Enter")
+    expect(player).to_be_visible()
+    # the end
+    expect(player).to_be_hidden(timeout=10_000)
+
+
 def test_a_song_that_cannot_be_played_says_so(window):
     page = window.page
     page.goto(f"/?user={USER}")
@@ -292,15 +422,18 @@ VIEWS = [
     "/song?id=song-0404",
     "/songs?q=piano&seed=song-0404",
     "/mix?seed=song-0404",
+    f"/why-not-search?user={USER}&q=tide",
     "/ops",
+    "/sign-in",
     "/song?id=nosuch",
 ]
 
 
+@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_narrow_page_fits_and_axe_finds_nothing_serious(browser, own_server, theme):
+def test_a_page_fits_and_axe_finds_nothing_serious(browser, own_server, theme, width):
     window = Window(browser, own_server, color_scheme=theme, reduced_motion="reduce")
-    window.page.set_viewport_size({"width": 360, "height": 780})
+    window.page.set_viewport_size({"width": width, "height": 780})
     for address in VIEWS:
         window.page.goto(address)
         if "/?user" in address:
@@ -317,6 +450,8 @@ def test_a_narrow_page_fits_and_axe_finds_nothing_serious(browser, own_server, t
             if one["impact"] in ("serious", "critical")
         ]
         assert serious == []
+    # nothing that the policy forbids; the last page is of a song that is unknown
+    assert [one for one in window.trouble if "404 (Not Found)" not in one] == []
     window.context.close()
 
 
@@ -347,6 +482,32 @@ def test_hostile_titles_stay_text(browser, strange_server):
         assert page.locator("[data-audio], .cover img, main script").count() == 0
         assert page.locator("a[href^='javascript'], a[href^='data']").count() == 0
         assert len(page.content()) < 400_000
+    window.has_no_trouble()
+    window.context.close()
+
+
+def test_an_experiment_is_told_of_as_the_release_has_it(browser, strange_server):
+    window = Window(browser, strange_server)
+    window.page.goto("/ops")
+    expected = strange_server.workspace.query(
+        """
+        select variant, is_control, metric, listeners, value, difference
+        from experiment_results
+        order by metric, is_control desc
+        """
+    )
+    assert len(expected) == 4
+    # every other listener played the first song
+    assert all(value > 0 for *_, value, _ in expected)
+    rows = window.page.get_by_role("region", name="Experiments").locator("tbody tr")
+    expect(rows).to_have_count(4)
+    for row, one in enumerate(expected):
+        variant, is_control, metric, listeners, value, difference = one
+        cells = rows.nth(row).locator("th, td").all_inner_texts()
+        assert cells[:3] == ["words", variant + " (control)" * is_control, metric]
+        assert cells[3] == str(listeners)
+        assert cells[4].split(" ")[0] == f"{value:.3f}"
+        assert cells[5].split(" ")[0] == ("" if is_control else f"{difference:+.3f}")
     window.has_no_trouble()
     window.context.close()
 
@@ -424,6 +585,35 @@ def test_the_builds_of_the_operator_are_those_that_were_recorded(
     expect(legend).to_contain_text(str(WEEKS[1]))
     window.has_no_trouble()
     window.context.close()
+
+
+def test_listeners_and_songs_of_any_id_are_found_and_told_of(strange_server):
+    server = strange_server
+    known = server.workspace.query("select user_id from listeners")
+    users = [user for (user,) in known]
+    assert {user[3:] for user in users} == set(ODD)
+    headers = {"Authorization": "Bearer writer", "Sec-Fetch-Site": "same-origin"}
+    for user in users[:8]:
+
+        def seen(path, user=user, **params):
+            answer = server.client.get(path, params={"user": user} | params)
+            assert answer.status_code == 200, (path, user)
+            return answer.text
+
+        found = server.client.get("/listeners", params={"q": user[:200]}).text
+        assert html.escape(f"/?{urlencode({'user': user})}") in found
+        told = re.findall(r'data-song="([^"]*)"', seen("/"))
+        songs = [html.unescape(song) for song in told]
+        assert len(songs) >= 20
+        for one in songs[:4]:
+            assert "led here" in seen("/why", song=one)
+            assert server.client.get("/song", params={"id": one}).status_code == 200
+        seen("/what-if", content=0.9)
+        form = {"user": user, "song": songs[-1]}
+        told = server.client.post("/not-for-me", data=form, headers=headers)
+        assert told.headers["location"] == f"/?{urlencode({'user': user})}"
+        page = server.client.get(told.headers["location"]).text
+        assert f'data-song="{html.escape(songs[-1])}"' not in page
 
 
 def test_one_command_takes_the_pictures(sample_project, tmp_path):

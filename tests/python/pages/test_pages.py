@@ -205,6 +205,8 @@ def test_not_for_me_takes_the_song_out_of_page_and_api(own_server):
         "/not-for-me", data={"user": USER, "song": before[0]}, headers=FROM_HERE
     )
     assert (told.status_code, told.headers["location"]) == (303, f"/?user={USER}")
+    counted = 'sunorecsys_feedback_events_total{result="accepted"} 1.0'
+    assert counted in client.get("/metrics").text
     after = songs_of(client.get("/", params={"user": USER}).text)
     assert before[0] not in after
     assert len(after) == len(before)
@@ -380,11 +382,38 @@ def test_only_addresses_of_the_encrypted_web_are_linked(url, kept):
 
 
 def test_a_bar_shows_shares_of_its_whole():
-    scores = {"item_cf": 0.2, "content": -0.1, "quality": 0.1}
-    parts = [(part.channel, part.x, part.width) for part in drawing.bar(scores, 0.4)]
+    scores = {"item_cf": 0.2, "quality": 0.1}
+    whole = drawing.span([scores, {"prompt": 0.4}])
+    parts = [(part.channel, part.x, part.width) for part in drawing.bar(scores, whole)]
     assert parts == [("item_cf", 0, 50), ("quality", 50, 25)]
-    assert drawing.bar({}) == []
-    assert [part.width for part in drawing.bar({"prompt": 3})] == [100]
+    assert drawing.zero(whole) == 0
+    assert drawing.bar({}, drawing.span([{}])) == []
+
+
+def test_what_a_channel_took_stands_left_of_the_zero():
+    scores = {"item_cf": 0.3, "content": -0.1, "prompt": -0.05, "quality": 0.1}
+    whole = drawing.span([scores, {"user_cf": -0.2}, {"user_cf": 0.6}])
+    assert whole == (-0.2, 0.6)
+    assert drawing.zero(whole) == 25
+    parts = [(part.channel, part.x, part.width) for part in drawing.bar(scores, whole)]
+    assert parts == [
+        ("item_cf", 25, 37.5),
+        ("content", 12.5, 12.5),
+        ("prompt", 6.25, 6.25),
+        ("quality", 62.5, 12.5),
+    ]
+
+
+def test_a_file_of_pages_has_a_name_in_the_log(own_server):
+    client = own_server.client
+    assert client.get("/static/pages.css?1").status_code == 200
+    assert client.get("/static/../routes.py").status_code == 404
+    assert client.get("/static/%2e%2e/routes.py").status_code == 404
+    assert client.get("/nowhere").status_code == 404
+    measures = client.get("/metrics").text
+    assert 'route="/static",status="200"' in measures
+    assert 'route="unmatched",status="404"' in measures
+    assert "pages.css" not in measures
 
 
 @pytest.mark.parametrize(

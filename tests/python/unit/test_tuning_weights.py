@@ -166,3 +166,40 @@ def test_popularity_enters_by_a_share_of_quality():
     np.testing.assert_allclose(
         weights.with_popularity(data, 0.25).scores[:3, -1], [0.375, 0.425, 0.625]
     )
+
+
+def test_builds_are_learned_from_together():
+    # of two weeks, each listener is another one
+    first = scores(
+        [(0, 0, {"content": 1.0}, False), (0, 1, {"user_cf": 1.0}, True)], [1]
+    )
+    second = scores(
+        [
+            (0, 0, {"content": 1.0}, True),
+            (1, 0, {"content": 1.0}, True),
+            (1, 1, {"user_cf": 1.0}, False),
+        ],
+        [1, 2],
+    )
+    both = weights.together([first, second])
+    assert both.listeners.tolist() == [0, 0, 1, 2, 2]
+    assert both.held_out.tolist() == [1, 1, 2]
+    # one of the first week and two of the second, of whom one is given half
+    chosen = by_stage(dict.fromkeys(CHANNELS, 0) | {"content": 1})
+    assert weights.ndcg(both, chosen, (1,)) == pytest.approx(2 / 3)
+
+
+def test_of_more_pairs_than_memory_allows_listeners_of_all_builds_are_taken(
+    monkeypatch,
+):
+    # user_cf is right for the first listener, content for all others
+    rows = [
+        (listener, song, {"content": song / 2, "user_cf": 1 - song / 2}, song == is_new)
+        for listener in range(9)
+        for is_new in [2 if listener else 0]
+        for song in (0, 1, 2)
+    ]
+    monkeypatch.setattr(weights, "_MAX_PAIRS", 9)
+    found, _ = weights.learn(scores(rows, [1] * 9), (1,), seed=1)
+    # every third listener is taken, and two of the three are served by content
+    assert found["regular"]["content"] > found["regular"]["user_cf"]

@@ -120,10 +120,13 @@ document.addEventListener("click", async (event) => {
     say(error.message);
   }
 });
-for (const opener of document.querySelectorAll("[data-expand]")) {
-  opener.setAttribute("role", "button");
-  opener.setAttribute("aria-expanded", "false");
+function prepareOpeners() {
+  for (const opener of document.querySelectorAll("[data-expand]")) {
+    opener.setAttribute("role", "button");
+    opener.setAttribute("aria-expanded", "false");
+  }
 }
+prepareOpeners();
 
 // not for me: the song leaves at once, and the list comes anew
 document.addEventListener("submit", async (event) => {
@@ -132,16 +135,18 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.refuse === undefined) return;
   event.preventDefault();
   const song = form.closest(".song");
+  const place = [...song.parentElement.children].indexOf(song);
   song.hidden = true;
   try {
     const body = new URLSearchParams(new FormData(form));
     swap("#playlist", await page(form.action, { method: "POST", body }));
-    for (const opener of document.querySelectorAll("[data-expand]")) {
-      opener.setAttribute("role", "button");
-      opener.setAttribute("aria-expanded", "false");
-    }
+    prepareOpeners();
     say(`${form.dataset.refuse} is gone.`);
-    document.getElementById("page").focus({ preventScroll: true });
+    // on the same button of the song that stands there now, for who has no mouse
+    const there = document.querySelectorAll("#playlist [data-refuse] button");
+    (there[Math.min(place, there.length - 1)] ?? document.getElementById("page")).focus({
+      preventScroll: true,
+    });
   } catch (error) {
     song.hidden = false;
     say(error.message);
@@ -260,6 +265,7 @@ document.addEventListener("click", async (event) => {
   player.hidden = false;
   player.querySelector("[data-title]").textContent = button.dataset.audio;
   player.querySelector("[data-state]").textContent = "Loading …";
+  player.querySelector("progress").value = 0;
   sound.src = button.href;
   try {
     await sound.play();

@@ -28,12 +28,14 @@ function quality() {
   const who = [...new Set(table.map(([, name]) => name))];
   const at = new Map(table.map((row) => [`${row[0]} ${row[1]}`, row]));
   const number = (row, column) => (row?.[column] ? Number(row[column]) : null);
+  const label = (name) =>
+    document.querySelector(`[data-values=quality] td[data-value=${CSS.escape(name)}]`).textContent;
   const values = (name, column) =>
     weeks.map((week) => number(at.get(`${week} ${name}`), column));
   return {
     weeks,
     series: who.map((name) => ({
-      name,
+      name: label(name),
       color: hues()[name] ?? color("dim"),
       values: values(name, 2),
       low: values(name, 3),
@@ -156,7 +158,8 @@ function draw(place) {
     },
     [times, ...series.map((one) => one.values)],
     place,
-  );}
+  );
+}
 
 const plots = document.querySelectorAll("[data-plot]");
 const drawAll = () => plots.forEach(draw);
