@@ -140,11 +140,32 @@ def _ingest(
         for summary in summaries:
             _print(summary)
     _notice(summaries, unknown_songs, dry_run)
+    if kind == "quality" and (signals := _without_weight(project)):
+        output.notice(
+            f"No weight yet, so it counts for nothing: {', '.join(signals)}. "
+            "Name it in quality_weights of dbt_project.yml, or of a file for --settings."
+        )
     if not any(summary.accepted for summary in summaries):
         raise SunorecsysError(
             f"Not one of the {_ROWS.get(kind, kind)} was good, so none was ingested. "
             "Correct the rows, or name their columns with --column."
         )
+
+
+def _without_weight(project: Project) -> list[str]:
+    """Return the signals of quality that were ingested and weigh nothing."""
+    import duckdb
+
+    folder = project.landing / "quality"
+    if not any(folder.glob("*.parquet")):
+        return []
+    rows = duckdb.execute(
+        "select distinct signal from read_parquet($1) order by signal",
+        [str(folder / "*.parquet")],
+    ).fetchall()
+    weights = project.variables().get("quality_weights") or {}
+    weighted = {str(signal).lower() for signal, weight in weights.items() if weight}
+    return [signal for (signal,) in rows if signal not in weighted]
 
 
 @contextmanager

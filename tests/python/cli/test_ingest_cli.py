@@ -23,7 +23,9 @@ PLAYS = [
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
     """A project with two interaction types, found through the environment."""
-    (tmp_path / "dbt_project.yml").write_text("name: sunorecsys\n")
+    (tmp_path / "dbt_project.yml").write_text(
+        "name: sunorecsys\nvars: {quality_weights: {engagement: 1, score: 1}}\n"
+    )
     seeds = tmp_path / "seeds" / "reference"
     seeds.mkdir(parents=True)
     weights = "interaction_type,weight\nplay,1.0\nlike,3.0\n"
@@ -153,6 +155,16 @@ def test_several_files_of_every_kind_land(project):
         assert result.stdout.count("1 accepted") == 2
         assert result.stderr == ""
     assert landed(project) == sorted(f"{kind}: 1" for kind in KINDS for _ in range(2))
+
+
+def test_scores_without_a_weight_are_named(project):
+    file = project / "scores.csv"
+    file.write_text("song_id,signal,score\ns1,editor,1\ns1,score,1\n")
+    result = run("quality", file, "--dry-run")
+    assert "No weight" not in result.stderr
+    result = run("quality", file)
+    assert result.exit_code == 0
+    assert "No weight yet, so it counts for nothing: editor. Name it" in result.stderr
 
 
 def test_the_project_can_be_named(project, plays, monkeypatch):
