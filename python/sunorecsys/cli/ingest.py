@@ -143,7 +143,7 @@ def _ingest(
     if kind == "quality" and (signals := _without_weight(project)):
         output.notice(
             f"No weight yet, so it counts for nothing: {', '.join(signals)}. "
-            "Name it in quality_weights of dbt_project.yml, or of a file for --settings."
+            "Name it in quality_weights of dbt_project.yml or of a settings file."
         )
     if not any(summary.accepted for summary in summaries):
         raise SunorecsysError(
