@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # the same versions on every machine
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: build test lint screenshots clean
+.PHONY: build test lint clap screenshots clean
 
 build: $(VENV)/installed
 	$(BIN)/sunorecsys build
@@ -20,6 +20,15 @@ lint: $(VENV)/installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests/singular
+
+# CLAP, 1.7 GB: beside the versions that everything else has, which laion-clap's own
+# list, made for numpy 1, would not allow
+clap: $(VENV)/installed-clap
+
+$(VENV)/installed-clap: $(VENV)/installed
+	$(PIP) -e '.[clap]'
+	$(PIP) --no-deps laion-clap==1.1.7
+	touch $@
 
 screenshots: $(VENV)/installed-tests
 	$(BIN)/python python/screenshots/take.py

@@ -17,6 +17,12 @@ prompt_groups as (
 
 ),
 
+sound_twins as (
+
+    select * from {{ ref('sound_twins') }}
+
+),
+
 by_title as (
 
     select
@@ -63,10 +69,33 @@ by_second_prompt as (
             as second_prompt_version
     from by_second_title
 
+),
+
+written_versions as (
+
+    select
+        song_index,
+        min(second_prompt_version) over (partition by second_title_version)
+            as written_version
+    from by_second_prompt
+
+),
+
+-- whoever made it: the same words that sound the same are the same song
+by_sound as (
+
+    select
+        written_versions.song_index,
+        written_versions.written_version,
+        min(written_versions.written_version) over (
+            partition by coalesce(sound_twins.sound_group, written_versions.song_index)
+        ) as sound_version
+    from written_versions
+    left join sound_twins using (song_index)
+
 )
 
 select
     song_index,
-    min(second_prompt_version) over (partition by second_title_version)
-        as version_index
-from by_second_prompt
+    min(sound_version) over (partition by written_version) as version_index
+from by_sound

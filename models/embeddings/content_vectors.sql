@@ -17,7 +17,6 @@ catalogue as (
 
 select
     catalogue.song_id,
-    cast(content_blocks.embedding as float[{{ var('content_dimensions') }}])
-        as embedding
+    cast(content_blocks.embedding as float[]) as embedding
 from content_blocks
 inner join catalogue using (song_index)

@@ -4,6 +4,7 @@ catalogue as (
 
     select
         song_index,
+        song_id,
         prompt
     from {{ ref('catalogue') }}
 
@@ -14,6 +15,7 @@ without_sections as (
 
     select
         song_index,
+        song_id,
         trim(
             regexp_replace(left(prompt, 4000), '\[[^\]]{0,80}\]', ' ', 'g')
         ) as text
@@ -23,6 +25,7 @@ without_sections as (
 
 select
     song_index,
+    song_id,
     text
 from without_sections
 where regexp_matches(text, '[\pL\pN]')

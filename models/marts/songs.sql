@@ -31,6 +31,12 @@ song_versions as (
 
     select * from {{ ref('song_versions') }}
 
+),
+
+prompt_audio_agreement as (
+
+    select * from {{ ref('prompt_audio_agreement') }}
+
 )
 
 select
@@ -69,6 +75,7 @@ select
         6
     ) as popularity_score,
     song_quality.quality_score,
+    prompt_audio_agreement.prompt_audio_agreement,
     first_version.song_id as version_id
 from catalogue
 inner join prompt_statistics
@@ -82,3 +89,5 @@ inner join catalogue as first_version
     on song_versions.version_index = first_version.song_index
 left join song_genres
     on catalogue.song_id = song_genres.song_id
+left join prompt_audio_agreement
+    on catalogue.song_index = prompt_audio_agreement.song_index

@@ -1,4 +1,4 @@
-"""Content vectors: text, genre and numbers of a song as weighted blocks.
+"""Content vectors: text, genre, numbers and audio of a song as weighted blocks.
 
 Each block has length 1 (or 0 where the song lacks it) times the square root of its
 weight, so that the dot product of two songs is the weighted sum of the cosines of
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sunorecsys import text
 from sunorecsys.errors import SunorecsysError
-from sunorecsys.vectors import Matrix, column
+from sunorecsys.vectors import Matrix, column, matrix, unit_rows
 
 
 def genre_block(genre_index: Matrix, genres: int) -> Matrix:
@@ -35,24 +35,54 @@ def numbers_block(percentiles: Matrix) -> Matrix:
     return scaled
 
 
+def audio_block(vectors: pa.Table) -> Matrix:
+    """Return one row of length 1 per song: how its sound differs from the mean sound.
+
+    Encoders put all music into one corner of their space, where any two songs have a
+    cosine near 1; seen from the middle of that corner they differ. Zeros where there is
+    no vector.
+
+    Args:
+        vectors: embedding (equally long lists, or null), in the order of the songs.
+    """
+    embedding = vectors["embedding"].combine_chunks()
+    heard = np.flatnonzero(embedding.is_valid().to_numpy(zero_copy_only=False))
+    if len(heard) == 0:
+        return np.zeros((len(embedding), 0))
+    known = matrix(vectors["embedding"].drop_null(), 1, np.float32).astype(np.float64)
+    block = np.zeros((len(embedding), known.shape[1]))
+    block[heard] = unit_rows(known - known.mean(axis=0))
+    return block
+
+
 def song_vectors(
     features: pa.Table,
+    audio: pa.Table,
     *,
     text_dimensions: int,
-    dimensions: int,
     text_weight: float,
     genre_weight: float,
     numbers_weight: float,
+    audio_weight: float,
     seed: int,
 ) -> pa.Table:
     """Return (song_index, embedding) for a table of content features.
 
-    Columns: song_index, text, genre_index, duration_percentile, quality_percentile.
+    Where any song has audio, the other blocks share what audio leaves of 1.
+
+    Args:
+        features: song_index, text, genre_index, duration_percentile and
+            quality_percentile.
+        audio: song_index and embedding, null for a song that was not heard; empty if
+            none was.
 
     Raises:
-        SunorecsysError: there is no song, or the blocks need more than ``dimensions``
-            places.
+        SunorecsysError: there is no song, or ``audio_weight`` is no share.
     """
+    if not 0 <= audio_weight <= 1:
+        raise SunorecsysError(
+            f"content_audio_weight is {audio_weight}; use a share from 0 to 1."
+        )
     if len(features) == 0:
         raise SunorecsysError(
             "There are no songs before as_of. Build with a later --as-of, or ingest "
@@ -66,12 +96,6 @@ def song_vectors(
     }
     known_genres = columns["genre_index"][~np.isnan(columns["genre_index"])]
     genres = int(known_genres.max()) + 1 if len(known_genres) else 0
-    needed = text_dimensions + genres + 4
-    if needed > dimensions:
-        raise SunorecsysError(
-            f"Content vectors need {needed} places for {genres} genres, but "
-            f"content_dimensions is {dimensions}. Raise it in dbt_project.yml."
-        )
     blocks = np.hstack(
         [
             np.sqrt(text_weight)
@@ -85,8 +109,14 @@ def song_vectors(
             ),
         ]
     )
-    vectors = np.zeros((len(blocks), dimensions), dtype=np.float32)
-    vectors[:, : blocks.shape[1]] = blocks
+    heard = audio_block(audio.sort_by("song_index"))
+    if heard.any():
+        blocks = np.hstack(
+            [np.sqrt(1 - audio_weight) * blocks, np.sqrt(audio_weight) * heard]
+        )
     return pa.table(
-        {"song_index": features["song_index"], "embedding": column(vectors)}
+        {
+            "song_index": features["song_index"],
+            "embedding": column(blocks.astype(np.float32)),
+        }
     )

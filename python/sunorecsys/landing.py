@@ -68,6 +68,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("exported_at", _TIME),
         ]
     ),
+    # one row per song and signal
+    "quality": pa.schema(
+        [
+            ("song_id", pa.string()),
+            ("signal", pa.string()),
+            ("score", pa.float64()),
+            ("exported_at", _TIME),
+        ]
+    ),
     "rejects": pa.schema(
         [
             ("kind", pa.string()),

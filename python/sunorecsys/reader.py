@@ -216,6 +216,18 @@ def similar(
     )
 
 
+def search(release: duckdb.DuckDBPyConnection, words: str, n: int) -> Rows:
+    """Return the songs that hold some words, the best first."""
+    return query(release, "from search($1, n := $2)", [words, n])
+
+
+def sounds_like(
+    release: duckdb.DuckDBPyConnection, vector: Sequence[float], n: int
+) -> Rows:
+    """Return the songs whose audio lies nearest to a vector of its encoder."""
+    return query(release, "from sounds_like($1, n := $2)", [list(vector), n])
+
+
 def explain(release: duckdb.DuckDBPyConnection, user_id: str, song_id: str) -> Rows:
     """Return what each song of the listener gave to the score of one song.
 

@@ -45,6 +45,16 @@ _SIMILAR = pa.schema(
         ("similarity", pa.float64()),
     ]
 )
+_FOUND = pa.schema(
+    [
+        ("search_rank", pa.int64()),
+        ("song_id", pa.string()),
+        ("title", pa.string()),
+        ("creator_name", pa.string()),
+        ("genre", pa.string()),
+        ("score", pa.float64()),
+    ]
+)
 _CONTRIBUTIONS = pa.schema(
     [
         ("channel", pa.string()),
@@ -219,6 +229,36 @@ class HybridRecommender:
         with self._service.view() as view:
             rows = view.similar(_id("song_id", song_id), n, channel)
         return _formatted(rows, _SIMILAR, format)
+
+    def search(
+        self,
+        text: str,
+        n: int = 10,
+        by: Literal["words", "sound"] | None = None,
+        *,
+        format: Format = "dicts",
+    ) -> Any:
+        """Return the songs that words are about.
+
+        Args:
+            text: the words, at most 1,000 characters.
+            n: how many, 1 to 100.
+            by: words (of title, tags, genre, creator and prompt) or sound (CLAP). None:
+                sound if CLAP heard the songs and its files are at hand, else words.
+            format: dicts, arrow or pandas.
+
+        Returns:
+            The best first: search_rank, song_id, title, creator_name, genre and score.
+            A score of sound is a cosine, one of words a sum over the words.
+
+        Raises:
+            UsageError: the arguments are wrong.
+            SunorecsysError: it cannot be searched by sound, as was asked.
+        """
+        _check_count(n)
+        with self._service.view() as view:
+            rows = view.search(text, n, by)["songs"]
+        return _formatted(rows, _FOUND, format)
 
     def explain(self, user_id: str, song_id: str, *, format: Format = "dicts") -> Any:
         """Return where the score of a song comes from, for any song.

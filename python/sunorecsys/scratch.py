@@ -40,9 +40,9 @@ def scratch_project(project: Project, source: str) -> Iterator[Project]:
     """
     with empty_project(project) as copy:
         if source == "landing":
-            linked = [*KINDS, "feedback", "blocked"]
+            linked = [*KINDS, "quality", "feedback", "blocked", "embeddings"]
         else:
-            linked = ["blocked"]
+            linked = ["blocked", "embeddings"]
             _land_sample(copy)
         for kind in linked:
             if (project.landing / kind).is_dir():

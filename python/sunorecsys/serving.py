@@ -17,8 +17,8 @@ from typing import Any
 
 import duckdb
 
-from sunorecsys import blocklist, feedback, reader
-from sunorecsys.errors import NoRelease, UnknownSong
+from sunorecsys import blocklist, feedback, reader, search
+from sunorecsys.errors import NoRelease, SunorecsysError, UnknownSong
 from sunorecsys.feedback import Event, Journal, Receipt
 from sunorecsys.project import Project
 from sunorecsys.reader import Rows
@@ -140,7 +140,12 @@ class Service:
     """Reads the current release, and follows it when it moves. Thread-safe."""
 
     def __init__(
-        self, release: Path, *, landing: Path | None, user_id: str | None = None
+        self,
+        release: Path,
+        *,
+        landing: Path | None,
+        user_id: str | None = None,
+        project: Project | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -148,7 +153,9 @@ class Service:
             release: the file of a release, or the link to the current one.
             landing: where feedback and the blocklist are; None: only the release.
             user_id: the only listener that will be asked for, which is quicker.
+            project: knows where CLAP is; None: songs are searched by words alone.
         """
+        self._sound = search.Sound(project)
         self._release = release
         self._landing = landing
         self._user_id = user_id
@@ -162,7 +169,12 @@ class Service:
     @classmethod
     def of(cls, project: Project, *, user_id: str | None = None) -> "Service":
         """Return a service of a project's current release."""
-        return cls(project.current_release, landing=project.landing, user_id=user_id)
+        return cls(
+            project.current_release,
+            landing=project.landing,
+            user_id=user_id,
+            project=project,
+        )
 
     @contextmanager
     def view(self) -> Iterator["View"]:
@@ -175,7 +187,7 @@ class Service:
         try:
             if opened.journal is not None:
                 opened.journal.refresh()
-            view = View(opened, *self._read_blocked())
+            view = View(opened, self._sound, *self._read_blocked())
             try:
                 yield view
             except _DAMAGED as error:
@@ -312,11 +324,13 @@ class View:
     def __init__(
         self,
         opened: _Opened,
+        sound: search.Sound,
         blocked: Mapping[str, Any],
         blocked_at: int,
     ) -> None:
         """Hold a release that was counted in."""
         self._opened = opened
+        self._sound = sound
         self._journal = opened.journal
         self._blocked = blocked
         self._blocked_at = blocked_at
@@ -403,6 +417,53 @@ class View:
         rows = reader.similar(self.sql(), song_id, n + len(self._blocked), channel)
         kept = [row for row in rows if row["song_id"] not in self._blocked][:n]
         return [row | {"similarity_rank": i + 1} for i, row in enumerate(kept)]
+
+    def search(self, text: str, n: int, by: str | None = None) -> dict[str, Any]:
+        """Return the songs that words are about, and how they were searched.
+
+        Args:
+            text: the words.
+            n: how many songs.
+            by: words or sound; None: sound if CLAP heard the songs, else words.
+
+        Returns:
+            text, searched_by, why (it was searched so), songs and count.
+
+        Raises:
+            UsageError: the text is empty or too long.
+            SunorecsysError: it cannot be searched by sound, as was asked.
+        """
+        words = search.checked(text, by)
+        limit = n + len(self._blocked)
+        missing = None if by == "words" else self._sound.missing(self.sql())
+        rows: Rows = []
+        if by != "words" and missing is None:
+            try:
+                vector = self._sound.vector(words)
+                rows = reader.sounds_like(self.sql(), vector, limit)
+            except SunorecsysError as error:
+                missing = str(error).partition(".")[0]
+        if by == "sound" and missing is not None:
+            raise SunorecsysError(
+                f"Songs cannot be searched by sound: {missing}. Search by words."
+            )
+        if by == "words":
+            searched_by, why = "words", "words were asked for"
+        elif missing is not None:
+            searched_by, why = "words", missing
+        else:
+            searched_by, why = "sound", "CLAP heard the songs"
+        if searched_by == "words":
+            rows = reader.search(self.sql(), words, limit)
+        kept = [row for row in rows if row["song_id"] not in self._blocked][:n]
+        songs = [row | {"search_rank": i + 1} for i, row in enumerate(kept)]
+        return {
+            "text": words,
+            "searched_by": searched_by,
+            "why": why,
+            "songs": songs,
+            "count": len(songs),
+        }
 
     def explain(self, user_id: str, song_id: str) -> Rows:
         """Return what each song of the listener gave to the score of one song.

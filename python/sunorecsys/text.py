@@ -1,11 +1,10 @@
 """Text vectors without a download: TF-IDF on words, folded by a truncated SVD."""
 
 import numpy as np
-import pyarrow as pa
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from sunorecsys.vectors import Matrix, column, unit_rows, use_one_blas_thread
+from sunorecsys.vectors import Matrix, unit_rows, use_one_blas_thread
 
 # Chinese, Japanese and Korean do not separate words: each character is a token there,
 # and the pairs of characters among the two-word terms stand for words.
@@ -48,10 +47,3 @@ def embed(texts: list[str], *, dimensions: int, seed: int) -> Matrix:
         ).fit_transform(terms)
     empty[:, : folded.shape[1]] = unit_rows(folded)
     return empty
-
-
-def song_vectors(texts: pa.Table, *, dimensions: int, seed: int) -> pa.Table:
-    """Return (song_index, embedding) for a table of (song_index, text)."""
-    texts = texts.sort_by("song_index")
-    embedding = embed(texts["text"].to_pylist(), dimensions=dimensions, seed=seed)
-    return pa.table({"song_index": texts["song_index"], "embedding": column(embedding)})

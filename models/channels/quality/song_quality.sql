@@ -1,15 +1,17 @@
+{%- set weights = quality_weights() -%}
 {%- set share = share_or_null('popularity_in_quality') -%}
 
 with
 
-catalogue as (
+song_engagement as (
 
-    select
-        song_index,
-        play_count,
-        upvote_count,
-        comment_count
-    from {{ ref('catalogue') }}
+    select * from {{ ref('song_engagement') }}
+
+),
+
+outside_quality as (
+
+    select * from {{ ref('outside_quality') }}
 
 ),
 
@@ -24,89 +26,54 @@ song_popularity as (
 
 ),
 
--- plays and reactions of the songs that report both
-catalogue_rates as (
-
-    select
-        sum(upvote_count + comment_count) / nullif(sum(play_count), 0)
-            as engagement_rate,
-        sum(upvote_count) / nullif(sum(play_count), 0) as upvote_rate
-    from catalogue
-    where
-        play_count is not null
-        and upvote_count is not null
-        and comment_count is not null
-
-),
-
--- a rate of few plays is pulled towards the catalogue's
-signals as (
-
-    select
-        catalogue.song_index,
-        catalogue.play_count,
-        (
-            catalogue.upvote_count + catalogue.comment_count
-            + {{ var('quality_prior_plays') }} * catalogue_rates.engagement_rate
-        ) / (catalogue.play_count + {{ var('quality_prior_plays') }})
-            as engagement_rate,
-        ln(1 + catalogue.play_count) as log_plays,
-        (
-            catalogue.upvote_count
-            + {{ var('quality_prior_plays') }} * catalogue_rates.upvote_rate
-        ) / (catalogue.play_count + {{ var('quality_prior_plays') }})
-            as upvotes_per_play
-    from catalogue
-    cross join catalogue_rates
-
-),
-
-percentiles as (
-
-    select
-        song_index,
-        play_count,
-        {{ mid_rank_percentile('engagement_rate') }} as engagement_percentile,
-        {{ mid_rank_percentile('log_plays') }} as plays_percentile,
-        {{ mid_rank_percentile('upvotes_per_play') }} as upvotes_percentile
-    from signals
-
-),
-
+-- a signal that a song does not have says what its engagement says
 weighted as (
 
     select
-        song_index,
-        play_count,
+        song_engagement.song_index,
+        song_engagement.play_count,
         round(
-            0.4 * engagement_percentile
-            + 0.3 * plays_percentile
-            + 0.3 * upvotes_percentile,
+            (
+                {% for signal, weight in weights.items() if signal != 'engagement' -%}
+                {{ weight }} * coalesce(
+                    max(outside_quality.score_percentile) filter (
+                        where outside_quality.signal = '{{ signal }}'
+                    ),
+                    song_engagement.engagement_score
+                ) +
+                {% endfor -%}
+                {{ weights.get('engagement', 0.0) }} * song_engagement.engagement_score
+            ) / {{ weights.values() | sum }},
             9
         ) as weighted_signals
-    from percentiles
+    from song_engagement
+    left join outside_quality using (song_index)
+    group by
+        song_engagement.song_index,
+        song_engagement.play_count,
+        song_engagement.engagement_score
 
 ),
 
-scored as (
+judged as (
 
     select
         song_index,
         play_count,
-        round({{ mid_rank_percentile('weighted_signals') }}, 9) as engagement_score
+        round({{ mid_rank_percentile('weighted_signals') }}, 9) as judged_score
     from weighted
 
 )
 
 select
-    scored.song_index,
+    judged.song_index,
     round(
-        (1 - coalesce({{ share }}, 0)) * scored.engagement_score
+        (1 - coalesce({{ share }}, 0)) * judged.judged_score
         + coalesce({{ share }}, 0) * coalesce(song_popularity.popularity, 0),
         9
     ) as quality_score,
     -- too few plays to judge: heard before it is filtered; popular or not
-    coalesce(scored.play_count, 0) >= {{ var('min_plays_for_quality') }}
-    and scored.engagement_score < {{ var('quality_threshold') }} as is_below_threshold
-from scored
+    coalesce(judged.play_count, 0) >= {{ var('min_plays_for_quality') }}
+    and judged.judged_score < {{ var('quality_threshold') }} as is_below_threshold
+from judged
 left join song_popularity using (song_index)

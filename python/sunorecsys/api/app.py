@@ -35,9 +35,11 @@ from sunorecsys.errors import (
     SunorecsysError,
     UnknownListener,
     UnknownSong,
+    UsageError,
 )
 from sunorecsys.feedback import Receipt
 from sunorecsys.pages.routes import add_pages
+from sunorecsys.search import MOST_CHARACTERS
 from sunorecsys.serving import Service, View
 
 # answers over this size are compressed for those who accept it
@@ -49,6 +51,7 @@ _bearer = HTTPBearer(
 )
 _Token = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
+_Way = Literal["words", "sound"]
 _Channel = Literal["blended", "item_cf", "content", "prompt"]
 _PathId = Annotated[str, Path(max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 
@@ -232,6 +235,32 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
             return {"song_id": song_id, "similar_songs": rows, "count": len(rows)}
 
         return answer(request, ("similar", song_id, n, channel), make)
+
+    @app.get(
+        "/search",
+        tags=["answers"],
+        summary="Songs that words are about",
+        response_model=None,
+        responses={200: {"model": shapes.FoundSongs}, **_COMMON},
+        dependencies=reading,
+    )
+    def get_search(
+        q: Annotated[
+            str,
+            Query(min_length=1, max_length=MOST_CHARACTERS, description="The words."),
+        ],
+        n: Annotated[int, Query(ge=1, le=100, description="How many songs.")] = 10,
+        by: Annotated[
+            _Way | None,
+            Query(description="Default: sound if CLAP heard the songs, else words."),
+        ] = None,
+    ) -> Response:
+        # no tag: it also depends on files of CLAP, which no release knows
+        with service.view() as view:
+            try:
+                return _response(view.search(q, n, by))
+            except UsageError as error:
+                raise _wrong(["query", "q"], str(error)) from error
 
     @app.get(
         "/explain/{user_id}/{song_id:path}",

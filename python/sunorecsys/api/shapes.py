@@ -1,7 +1,7 @@
 """What goes in and comes out, as OpenAPI shows it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -148,6 +148,29 @@ class SimilarSongs(BaseModel):
 
     song_id: str
     similar_songs: list[SimilarSong]
+    count: int
+
+
+class FoundSong(BaseModel):
+    """A song that words are about."""
+
+    search_rank: int
+    song_id: str
+    title: str
+    creator_name: str | None
+    genre: str | None
+    score: float = Field(
+        description="By sound a cosine, by words a sum over the words."
+    )
+
+
+class FoundSongs(BaseModel):
+    """The songs that words are about, the best first."""
+
+    text: str
+    searched_by: Literal["words", "sound"]
+    why: str = Field(description="Why it was searched so.")
+    songs: list[FoundSong]
     count: int
 
 

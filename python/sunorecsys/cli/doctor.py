@@ -36,6 +36,8 @@ _KEPT = {
     "served": "songs of its week may be served again",
     "monitoring": "the week after it is compared with an earlier one",
     "builds": "build_history has one build less",
+    "embeddings/audio": "the audio of its songs is embedded again",
+    "embeddings/prompt": "the prompts of its songs are embedded again",
 }
 
 
@@ -98,7 +100,7 @@ def _installed() -> Iterator[Finding]:
 
 
 def _landed(folder: Path) -> Iterator[Finding]:
-    for kind in (*landing.KINDS, "rejects", "evaluations"):
+    for kind in (*landing.KINDS, "quality", "rejects", "evaluations"):
         files = sorted((folder / kind).glob("*.parquet"))
         if not files:
             status = "ok"

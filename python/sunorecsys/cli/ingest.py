@@ -16,12 +16,14 @@ from sunorecsys.ingest import OnProgress, Summary, ingest, known_types, parse_co
 from sunorecsys.project import Project
 
 app = typer.Typer(
-    help="Check files of songs, playlists or interactions and take them in.",
+    help="Check files of songs, playlists, interactions or scores and take them in.",
     no_args_is_help=True,
 )
 
 # Shorter work needs no bar.
 _QUIET_SECONDS = 2.0
+
+_ROWS = {"quality": "scores"}
 
 Files = Annotated[
     list[Path], typer.Argument(help="JSON, JSON Lines, CSV or Parquet; .gz of these.")
@@ -83,6 +85,23 @@ def interactions(
     _ingest("interactions", files, column, dry_run, as_json, project_dir)
 
 
+@app.command()
+def quality(
+    files: Files,
+    column: Columns = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Take in scores of other models: song_id, signal and score, or CE, CU, PC and PQ.
+
+    quality_weights in dbt_project.yml says what each signal weighs.
+
+    Example: sunorecsys ingest quality scores.csv --column score=rating
+    """
+    _ingest("quality", files, column, dry_run, as_json, project_dir)
+
+
 def _ingest(
     kind: str,
     files: list[Path],
@@ -121,11 +140,32 @@ def _ingest(
         for summary in summaries:
             _print(summary)
     _notice(summaries, unknown_songs, dry_run)
+    if kind == "quality" and (signals := _without_weight(project)):
+        output.notice(
+            f"No weight yet, so it counts for nothing: {', '.join(signals)}. "
+            "Name it in quality_weights of dbt_project.yml or of a settings file."
+        )
     if not any(summary.accepted for summary in summaries):
         raise SunorecsysError(
-            f"Not one of the {kind} was good, so none was ingested. "
+            f"Not one of the {_ROWS.get(kind, kind)} was good, so none was ingested. "
             "Correct the rows, or name their columns with --column."
         )
+
+
+def _without_weight(project: Project) -> list[str]:
+    """Return the signals of quality that were ingested and weigh nothing."""
+    import duckdb
+
+    folder = project.landing / "quality"
+    if not any(folder.glob("*.parquet")):
+        return []
+    rows = duckdb.execute(
+        "select distinct signal from read_parquet($1) order by signal",
+        [str(folder / "*.parquet")],
+    ).fetchall()
+    weights = project.variables().get("quality_weights") or {}
+    weighted = {str(signal).lower() for signal, weight in weights.items() if weight}
+    return [signal for (signal,) in rows if signal not in weighted]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``sunorecsys recommend``, ``similar``, ``explain`` and ``why-not``."""
+"""``sunorecsys recommend``, ``similar``, ``search``, ``explain`` and ``why-not``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,6 +109,39 @@ def similar(
         output.emit_json({"song_id": song, "similar_songs": rows, "count": len(rows)})
         return
     output.show_similar(rows, f"Like {song} ({channel})")
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Words, in quotes.")],
+    n: Annotated[
+        int, typer.Option("-n", "--limit", min=1, max=100, help="How many songs.")
+    ] = 10,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="words or sound. Default: sound if CLAP heard the songs, else words."
+        ),
+    ] = None,
+    as_json: Json = False,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Show the songs that words are about: a mood, an instrument, a line, a title.
+
+    By words that their titles, tags, genres, creators and prompts hold; or by sound,
+    which needs audio that CLAP embedded, and takes seconds.
+
+    Example: sunorecsys search "dreamy synthwave, female vocals"
+    """
+    with current_view(project_dir) as view:
+        answer = view.search(text, n, by)
+    if as_json:
+        output.emit_json(answer)
+        return
+    if not answer["songs"]:
+        output.notice(f"No song was found by {answer['searched_by']}.")
+        return
+    output.notice(f"Searched by {answer['searched_by']}: {answer['why']}.")
+    output.show_found(answer["songs"], answer["text"])
 
 
 def explain(

@@ -155,20 +155,29 @@ def show_recommendations(rows: list[dict[str, Any]], title: str) -> None:
 
 def show_similar(rows: list[dict[str, Any]], title: str) -> None:
     """Print similar songs."""
+    _show_songs(rows, title, "similarity_rank", "similarity")
+
+
+def show_found(rows: list[dict[str, Any]], title: str) -> None:
+    """Print songs that a search found."""
+    _show_songs(rows, title, "search_rank", "score")
+
+
+def _show_songs(rows: list[dict[str, Any]], title: str, rank: str, amount: str) -> None:
     shown = table(title)
     shown.add_column("#", justify="right")
     shown.add_column("song")
     shown.add_column("creator")
     shown.add_column("genre")
     shown.add_column("id")
-    shown.add_column("similarity", justify="right")
+    shown.add_column(amount, justify="right")
     for row in rows:
         shown.add_row(
-            str(row["similarity_rank"]),
+            str(row[rank]),
             name(row["title"]),
             name(row["creator_name"]),
             plain(row["genre"] or ""),
             plain(row["song_id"]),
-            f"{row['similarity']:.3f}",
+            f"{row[amount]:.3f}",
         )
     results.print(shown)

@@ -120,7 +120,7 @@ def ingest(
     """Check ``files`` and put their good rows into ``landing``.
 
     Args:
-        kind: songs, playlists or interactions.
+        kind: songs, playlists, interactions or quality.
         files: JSON, JSON Lines, CSV or Parquet.
         landing: the landing folder; it is made if it does not exist.
         interaction_types: the types that are known; others are refused.

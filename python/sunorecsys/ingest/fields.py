@@ -70,6 +70,17 @@ RECOGNISED: dict[str, dict[str, tuple[str, ...]]] = {
         "song_ids": ("song_ids", "songs", "playlist_clips"),
         "exported_at": ("exported_at",),
     },
+    "quality": {
+        "song_id": ("song_id", "id"),
+        "signal": ("signal", "metric", "model"),
+        "score": ("score", "value"),
+        # as Audiobox Aesthetics writes them
+        "audiobox_ce": ("audiobox_ce", "CE"),
+        "audiobox_cu": ("audiobox_cu", "CU"),
+        "audiobox_pc": ("audiobox_pc", "PC"),
+        "audiobox_pq": ("audiobox_pq", "PQ"),
+        "exported_at": ("exported_at", "scored_at"),
+    },
 }
 
 # Of each group, the file must have one.
@@ -77,10 +88,16 @@ _REQUIRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "songs": (("song_id",),),
     "interactions": (("user_id",), ("song_id",)),
     "playlists": (("playlist_id",), ("song_ids", "song_id")),
+    "quality": (
+        ("song_id",),
+        ("score", "audiobox_ce", "audiobox_cu", "audiobox_pc", "audiobox_pq"),
+    ),
 }
 
 # Fields whose value may be a list of strings.
 JOINED = frozenset({"tags", "display_tags"})
+# Scores that stand beside each other in a row.
+AXES = frozenset({"audiobox_ce", "audiobox_cu", "audiobox_pc", "audiobox_pq"})
 # The field whose value is a list of ids.
 LISTED = "song_ids"
 
@@ -131,7 +148,7 @@ class Plan:
         if kind not in RECOGNISED:
             raise UsageError(f"{kind} is not one of {', '.join(RECOGNISED)}.")
         recognised = RECOGNISED[kind]
-        ours = {*landing.SCHEMAS[kind].names, LISTED} & set(recognised)
+        ours = {*landing.SCHEMAS[kind].names, LISTED, *AXES} & set(recognised)
         taken: dict[str, str] = {}
         for field, source in columns.items():
             if field not in ours:

@@ -17,9 +17,6 @@ from sunorecsys.errors import SunorecsysError
 from sunorecsys.reader import CHANNELS, Rows
 from sunorecsys.serving import Service, View
 
-# words of a search that count
-_MOST_WORDS = 10
-
 # songs of a listener that an explanation names; the others are summed up
 _MOST_SEEDS = 8
 
@@ -44,11 +41,10 @@ def find_listeners(view: View, text: str, n: int) -> Rows:
 
 def find_songs(view: View, text: str, n: int) -> Rows:
     """Return songs that hold words of a text, the best first, as `cards` do."""
-    words = list(dict.fromkeys(text.lower().split()))[:_MOST_WORDS]
-    if not words:
+    if not text.strip():
         return []
-    found = _query(view, "find_songs", words, n + len(view.blocked))
-    return _in_order([row["song_id"] for row in found], view)[:n]
+    found = view.search(text, n, by="words")["songs"]
+    return _in_order([row["song_id"] for row in found], view)
 
 
 def cards(view: View, song_ids: Collection[str]) -> dict[str, dict[str, Any]]:

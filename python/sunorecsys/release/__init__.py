@@ -25,7 +25,7 @@ from sunorecsys.landing import replacing, sync
 from sunorecsys.lock import folder_lock
 from sunorecsys.release.content import fingerprint
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 CURRENT = "current.duckdb"
 
 # DuckDB 1.x cannot open what DuckDB 2 writes by default.
@@ -41,6 +41,8 @@ _MACROS = (
     "recommend_after",
     "recommend_from",
     "similar",
+    "search",
+    "sounds_like",
     "explain_after",
     "explain",
     "why_not",
@@ -334,6 +336,9 @@ def check(release: duckdb.DuckDBPyConnection) -> None:
     release.execute("from recommend($1)", [user]).fetchall()
     release.execute("from recommend_from([$1])", [song]).fetchall()
     release.execute("from similar($1)", [song]).fetchall()
+    release.execute("from search('dreamy synthwave')").fetchall()
+    heard = "select any_value(embedding) from audio_embeddings"
+    release.execute(f"from sounds_like(({heard}))").fetchall()
     release.execute("from explain($1, $2)", [user, song]).fetchall()
     release.execute("from why_not($1, $2)", [user, song]).fetchall()
     release.execute("from reblend($1, quality := 0.5)", [user]).fetchall()

@@ -421,6 +421,7 @@ def test_openapi_shows_every_route(client):
         ("GET", "/recommend"),
         ("POST", "/recommend"),
         ("GET", "/similar/{song_id}"),
+        ("GET", "/search"),
         ("GET", "/explain/{user_id}/{song_id}"),
         ("GET", "/why-not/{user_id}/{song_id}"),
         ("POST", "/feedback"),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from sunorecsys.cli.ingest import app
 from sunorecsys.errors import SunorecsysError, UsageError
 
-KINDS = ("songs", "playlists", "interactions")
+KINDS = ("songs", "playlists", "interactions", "quality")
 PLAYS = [
     {"user_id": "u1", "song_id": "s1", "type": "like"},
     {"user_id": "u1", "song_id": "s2", "ts": "2025-01-01"},
@@ -23,7 +23,9 @@ PLAYS = [
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
     """A project with two interaction types, found through the environment."""
-    (tmp_path / "dbt_project.yml").write_text("name: sunorecsys\n")
+    (tmp_path / "dbt_project.yml").write_text(
+        "name: sunorecsys\nvars: {quality_weights: {engagement: 1, score: 1}}\n"
+    )
     seeds = tmp_path / "seeds" / "reference"
     seeds.mkdir(parents=True)
     weights = "interaction_type,weight\nplay,1.0\nlike,3.0\n"
@@ -137,7 +139,12 @@ def test_missing_interaction_types_are_explained(project, plays):
 def test_several_files_of_every_kind_land(project):
     for kind, row in zip(
         KINDS,
-        ({"id": "s1"}, {"id": "p", "song_ids": ["s1"]}, PLAYS[0]),
+        (
+            {"id": "s1"},
+            {"id": "p", "song_ids": ["s1"]},
+            PLAYS[0],
+            {"id": "s1", "score": 1},
+        ),
         strict=True,
     ):
         files = [project / f"{kind}-{number}.json" for number in range(2)]
@@ -148,6 +155,16 @@ def test_several_files_of_every_kind_land(project):
         assert result.stdout.count("1 accepted") == 2
         assert result.stderr == ""
     assert landed(project) == sorted(f"{kind}: 1" for kind in KINDS for _ in range(2))
+
+
+def test_scores_without_a_weight_are_named(project):
+    file = project / "scores.csv"
+    file.write_text("song_id,signal,score\ns1,editor,1\ns1,score,1\n")
+    result = run("quality", file, "--dry-run")
+    assert "No weight" not in result.stderr
+    result = run("quality", file)
+    assert result.exit_code == 0
+    assert "No weight yet, so it counts for nothing: editor. Name it" in result.stderr
 
 
 def test_the_project_can_be_named(project, plays, monkeypatch):

@@ -13,6 +13,7 @@ COMMANDS = (
     "demo",
     "recommend",
     "similar",
+    "search",
     "explain",
     "why-not",
     "sql",
@@ -28,6 +29,7 @@ COMMANDS = (
     "ingest songs",
     "ingest playlists",
     "ingest interactions",
+    "ingest quality",
 )
 
 

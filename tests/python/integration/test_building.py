@@ -244,6 +244,12 @@ def test_an_impossible_date_stops_the_build(workspace):
     ("variables", "named"),
     [
         ("{relative_weights: 2}", "relative_weights is '2'; use a number from 0 to 1"),
+        ("{quality_weights: {editor: -1}}", "quality_weights gives editor the weight"),
+        pytest.param(
+            "{quality_weights: {engagement: 0, editor: 0}}",
+            "quality_weights has no weight above 0",
+            marks=pytest.mark.large,
+        ),
         pytest.param(
             "{als_scaled_regularization: 'yes'}",
             "als_scaled_regularization is 'yes'; use true or false",

@@ -74,6 +74,7 @@ def reader_folder(sample_project, tmp_path_factory) -> Workspace:
             for number in range(3):
                 song = f"own-{(user + number) % 8}"
                 writer.writerow([f"me-{user}", song, f"2025-11-1{user}T08:00:00Z"])
+    (workspace.root / "scores.csv").write_text("song_id,CE,PQ\nown-1,7.1,8\n")
     playlists = [{"id": "p1", "song_ids": ["own-1", "own-2"], "user_id": "me-1"}]
     (workspace.root / "playlists.json").write_text(json.dumps(playlists), "utf-8")
     return workspace
@@ -121,7 +122,7 @@ def test_the_python_of_the_readme_runs(sample_project, tmp_path):
 def test_the_requests_of_the_readme_are_answered(sample_project, tmp_path):
     (block,) = blocks("sh")
     commands = re.findall(r"^curl .*(?:\n  .*)*", block, re.MULTILINE)
-    assert len(commands) == 8
+    assert len(commands) == 9
     workspace = sample_project.twin(tmp_path / "project")
     with serving(workspace) as server:
         for command in commands:
@@ -144,7 +145,7 @@ def test_the_requests_of_the_readme_are_answered(sample_project, tmp_path):
 def test_the_sql_of_the_readme_runs(sample_project):
     (block,) = blocks("sql")
     statements = [line.split(";")[0] for line in block.splitlines() if line.strip()]
-    assert len(statements) == 7
+    assert len(statements) == 8
     for statement in statements:
         assert sample_project.query(statement), statement
 

@@ -9,7 +9,8 @@ TABLES = {
     "songs": "song_id, title, creator_id, creator_name, created_at, duration_seconds, "
     "genre, tags, prompt, prompt_length, word_count, verse_count, chorus_count, "
     "bridge_count, model_version, audio_url, image_url, is_remix, play_count, "
-    "upvote_count, comment_count, engagement_rate, popularity_score, quality_score",
+    "upvote_count, comment_count, engagement_rate, popularity_score, quality_score, "
+    "prompt_audio_agreement",
     "listeners": "user_id, song_count, interaction_count, first_interaction_at, "
     "last_interaction_at, history_stage, variant, experiment",
     "user_songs": "user_id, song_id, weight, interaction_count, first_interaction_at, "
@@ -21,6 +22,8 @@ TABLES = {
     "primary_channel, reason, variant",
     "recommendation_reasons": "user_id, song_id, channel, seed_song_id, contribution",
     "similar_songs": "song_id, channel, similar_song_id, similarity, similarity_rank",
+    "search_terms": "term, term_index, song_count",
+    "song_terms": "term_index, song_index, term_weight",
     "song_factors": "song_id, factors",
     "user_factors": "user_id, factors",
     "als_gram": "gram",

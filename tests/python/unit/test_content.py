@@ -9,10 +9,10 @@ from sunorecsys.errors import SunorecsysError
 
 SETTINGS = {
     "text_dimensions": 16,
-    "dimensions": 40,
     "text_weight": 0.7,
     "genre_weight": 0.2,
     "numbers_weight": 0.1,
+    "audio_weight": 0.4,
     "seed": 42,
 }
 TEXTS = ["rock, guitar, loud", "rock, drums", "", None, "techno, synth", "rock, guitar"]
@@ -36,8 +36,20 @@ def features(order=range(6)):
     )
 
 
-def vectors(table, **settings):
-    found = content.song_vectors(table, **{**SETTINGS, **settings})
+def heard(embeddings):
+    return pa.table(
+        {
+            "song_index": pa.array(range(len(embeddings)), pa.int32()),
+            "embedding": pa.array(embeddings, pa.list_(pa.float32())),
+        }
+    )
+
+
+NO_AUDIO = heard([])
+
+
+def vectors(table, audio=NO_AUDIO, **settings):
+    found = content.song_vectors(table, audio, **{**SETTINGS, **settings})
     return np.array(found["embedding"].to_pylist())
 
 
@@ -72,22 +84,37 @@ def test_a_complete_song_has_length_one_and_an_empty_one_zeros():
 
 
 def test_rows_follow_the_song_index():
-    table = content.song_vectors(features([4, 0, 5, 1, 3, 2]), **SETTINGS)
+    table = content.song_vectors(features([4, 0, 5, 1, 3, 2]), NO_AUDIO, **SETTINGS)
     assert table["song_index"].to_pylist() == list(range(6))
     found = np.array(table["embedding"].to_pylist())
     # not text: its terms depend on nothing but the texts in order of songs
     np.testing.assert_allclose(found, vectors(features()), atol=1e-7)
 
 
-def test_too_many_genres_are_an_error_that_names_the_setting():
-    # 16 for text, 4 genres (0 to 3) and 4 for numbers
-    assert vectors(features(), dimensions=24).shape == (6, 24)
-    with pytest.raises(
-        SunorecsysError, match=r"24 places for 4 genres.*dimensions is 23"
-    ):
-        vectors(features(), dimensions=23)
-
-
 def test_songs_without_any_genre():
     table = features().set_column(2, "genre_index", pa.nulls(6, pa.int32()))
-    assert vectors(table, dimensions=20).shape == (6, 20)
+    assert vectors(table).shape == (6, 20)
+
+
+def test_audio_counts_by_how_a_song_differs_from_the_mean_sound():
+    without = vectors(features())
+    # the middle is (3, 0): one song to the left of it, two to the right
+    sounds = [[1, 0], None, [4, 0], [4, 0], None, None]
+    found = vectors(features(), heard(sounds))
+    similarity = found @ found.T
+    expected = 0.6 * (without @ without.T)
+    expected[2:4, 2:4] += 0.4
+    expected[0, 0] += 0.4
+    expected[0, 2:4] -= 0.4
+    expected[2:4, 0] -= 0.4
+    np.testing.assert_allclose(similarity, expected, atol=1e-6)
+
+
+def test_songs_nobody_could_hear_are_what_they_were_without_audio():
+    silent = heard([None] * 6)
+    np.testing.assert_array_equal(vectors(features(), silent), vectors(features()))
+
+
+def test_a_share_of_audio_above_one_is_an_error():
+    with pytest.raises(SunorecsysError, match=r"content_audio_weight is 1\.5"):
+        vectors(features(), audio_weight=1.5)

@@ -466,6 +466,86 @@ def test_bad_playlists_are_refused_with_their_reasons(landing):
     assert_reasons(landing.rows("rejects"), [reason for _, reason in BAD_PLAYLISTS])
 
 
+# --- quality
+
+
+def scores(landing):
+    rows = landing.rows("quality")
+    return {(row["song_id"], row["signal"]): row["score"] for row in rows}
+
+
+def test_axes_of_audiobox_stand_beside_each_other(landing):
+    content = "song_id,CE,CU,PC,PQ\na,7.5,8,3.25,9\nb,,,,1e1\n"
+    summary = landing.ingest("quality", content, name="in.csv")
+    assert (summary.accepted, summary.repeated, summary.rejected) == (2, 0, 0)
+    assert scores(landing) == {
+        ("a", "audiobox_ce"): 7.5,
+        ("a", "audiobox_cu"): 8,
+        ("a", "audiobox_pc"): 3.25,
+        ("a", "audiobox_pq"): 9,
+        ("b", "audiobox_pq"): 10,
+    }
+
+
+def test_a_score_has_the_name_it_came_with(landing):
+    rows = [
+        {"id": "a", "model": " Music-Flamingo ", "value": "0.5"},
+        {"id": "a", "score": -3},
+    ]
+    landing.ingest("quality", rows)
+    assert scores(landing) == {("a", "music-flamingo"): 0.5, ("a", "score"): -3}
+
+
+def test_the_newest_score_counts_and_then_the_last(landing):
+    rows = [
+        {"id": "a", "signal": "editor", "score": 1, "scored_at": "2025-02-01"},
+        {"id": "a", "signal": "Editor", "score": 2, "scored_at": "2025-01-01"},
+        {"id": "b", "signal": "editor", "score": 3},
+        {"id": "b", "signal": "editor", "score": 4},
+    ]
+    summary = landing.ingest("quality", rows)
+    assert (summary.accepted, summary.repeated) == (2, 2)
+    assert scores(landing) == {("a", "editor"): 1, ("b", "editor"): 4}
+    assert [row["exported_at"] for row in landing.rows("quality")] == [
+        datetime(2025, 2, 1),
+        NOW.replace(tzinfo=None),
+    ]
+
+
+BAD_SCORES = [
+    ({"id": " "}, "song_id is missing"),
+    ({"score": None}, "row has no score"),
+    ({"score": "high"}, "editor is not a number"),
+    ({"score": "NaN"}, "editor is not a number"),
+    ({"score": "1e400"}, "editor is not a number"),
+    ({"score": [1]}, "score is a list"),
+    ({"score": True}, "editor is not a number"),
+    ({"PQ": "loud"}, "audiobox_pq is not a number"),
+    ({"signal": "x'; drop table songs"}, "signal is no name"),
+    ({"signal": "é"}, "signal is no name"),
+    ({"signal": "x" * 65}, "signal is no name"),
+    ({"signal": "Engagement"}, "signal is engagement"),
+    ({"scored_at": "soon"}, "exported_at"),
+]
+
+
+def test_bad_scores_are_refused_with_their_reasons(landing):
+    good = {"id": "a", "signal": "editor", "score": 1}
+    bad = [{**good, "id": "b", **fields} for fields, _ in BAD_SCORES]
+    summary = landing.ingest("quality", [good, *bad])
+    assert (summary.accepted, summary.rejected) == (1, len(bad))
+    assert scores(landing) == {("a", "editor"): 1}
+    assert_reasons(landing.rows("rejects"), [reason for _, reason in BAD_SCORES])
+
+
+def test_a_file_without_a_column_of_scores_is_refused(landing):
+    with pytest.raises(SunorecsysError, match="score"):
+        landing.ingest("quality", "song_id,rating\na,1\n", name="in.csv")
+    content = "song_id,rating\na,1\n"
+    landing.ingest("quality", content, name="in.csv", columns={"score": "rating"})
+    assert scores(landing) == {("a", "score"): 1}
+
+
 # --- columns
 
 
@@ -494,7 +574,7 @@ def test_a_mapping_that_does_not_fit_is_wrong_usage(landing, columns, message):
 
 
 def test_an_unknown_kind_is_wrong_usage(landing):
-    with pytest.raises(UsageError, match="songs, interactions, playlists"):
+    with pytest.raises(UsageError, match="songs, interactions, playlists, quality"):
         landing.ingest("albums", [{"id": "a"}])
 
 

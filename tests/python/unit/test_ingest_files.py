@@ -111,10 +111,12 @@ def test_every_format_is_read(tmp_path, name, content):
     ]
 
 
-@pytest.mark.parametrize("kind", ["songs", "playlists", "interactions"])
+@pytest.mark.parametrize("kind", ["songs", "playlists", "interactions", "quality"])
 def test_landing_files_have_exactly_the_schema(tmp_path, kind):
     row = {"id": "1", "song_id": "s", "song_ids": ["s"], "user_id": "u", "type": "X"}
-    rows = [row, {**row, "type": "like", "id": ""}, {**row, "type": "like"}]
+    row["score"] = "X" if kind == "quality" else None
+    like = {**row, "type": "like", "score": 1}
+    rows = [row, {**like, "id": ""}, like]
     take_in(tmp_path, write(tmp_path, json.dumps(rows)), kind=kind)
     (file,) = (tmp_path / "landing" / kind).glob("*.parquet")
     assert pq.read_schema(file).equals(SCHEMAS[kind])

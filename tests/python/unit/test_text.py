@@ -1,7 +1,6 @@
 """Text vectors: any language, any size, the same bytes every time."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -98,17 +97,6 @@ def test_a_term_of_one_text_counts_only_in_a_small_catalogue():
     assert small[0].any()
     large = embed(["unheardof", *catalogue(120)], dimensions=32)
     assert not large[0].any()
-
-
-def test_song_vectors_follow_the_song_index():
-    texts = ["aa bb", "cc dd", "aa bb"]
-    table = pa.table({"song_index": pa.array([5, 0, 2], pa.int32()), "text": texts})
-    found = text.song_vectors(table, dimensions=8, seed=42)
-    assert found["song_index"].to_pylist() == [0, 2, 5]
-    vectors = np.array(found["embedding"].to_pylist())
-    np.testing.assert_allclose(
-        vectors @ vectors.T, [[1, 0, 0], [0, 1, 1], [0, 1, 1]], atol=1e-6
-    )
 
 
 def test_blas_stays_on_one_thread_for_a_model_that_runs_beside():
