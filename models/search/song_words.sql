@@ -6,7 +6,6 @@ catalogue as (
         song_index,
         song_id,
         title,
-        creator_name,
         tags,
         prompt
     from {{ ref('catalogue') }}
@@ -19,7 +18,8 @@ song_genres as (
 
 ),
 
--- what is short says more of a song than one line of its prompt
+-- what is short says more of a song than one line of its prompt; creators' names are read
+-- where one searches, so that who is forgotten is in no word
 texts as (
 
     select
@@ -44,14 +44,6 @@ texts as (
         {{ search_words('song_genres.genre') }} as words
     from catalogue
     inner join song_genres using (song_id)
-
-    union all
-
-    select
-        song_index,
-        4 as word_weight,
-        {{ search_words('left(creator_name, 1000)') }} as words
-    from catalogue
 
     union all
 
