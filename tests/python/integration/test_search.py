@@ -94,7 +94,7 @@ def test_a_score_is_bm25_over_the_words(sample_project, recommender):
         for row in recommender.search("tide lantern", n=100)
         if not called.search(row["creator_name"] or "")
     ]
-    assert len(rows) > 10
+    assert len(rows) > 5
     for row in rows:
         known = weights[row["song_id"]]
         expected = sum(
