@@ -18,8 +18,8 @@ song_genres as (
 
 ),
 
--- what is short says more of a song than one line of its prompt; creators' names are read
--- where one searches, so that who is forgotten is in no word
+-- what is short says more of a song than one line of its prompt; names of creators are
+-- read where one searches, so that who is forgotten is in no word
 texts as (
 
     select
