@@ -154,9 +154,13 @@ def audio_vectors(
     Raises:
         SunorecsysError: a setting is wrong, or what it needs is not there.
     """
+    nothing = RESULT.insert(0, songs.schema.field("song_index")).empty_table()
+    if not audio_dir and encoder in encoders.AUDIO_ENCODERS:
+        # nothing is to be heard, so that nothing has to be installed for it
+        return nothing
     chosen, why = encoders.for_audio(encoder, ClapFiles(**clap))
-    if not audio_dir or chosen is None:
-        return RESULT.insert(0, songs.schema.field("song_index")).empty_table()
+    if chosen is None:
+        return nothing
     if not Path(audio_dir).is_absolute():
         raise SunorecsysError(
             f"audio_dir is {audio_dir!r}; give the whole path, from the root on: past "

@@ -1,6 +1,7 @@
 """Embeddings are made once per content, and a killed run keeps what it has."""
 
 import os
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -200,6 +201,19 @@ def test_without_a_checkpoint_auto_takes_audio_features_and_says_so():
     assert encoder.name == "audio_features"
     assert "no clap_checkpoint" in why
     assert encoders.for_audio("none", NO_CLAP)[0] is None
+
+
+def test_without_audio_nothing_has_to_be_installed_for_it(tmp_path, monkeypatch):
+    for name in ("librosa", "soundfile", "soxr"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "sunorecsys.encoders.audio_features")
+    clap = {"checkpoint": "", "sha256": "", "tokenizer": "", "architecture": "x"}
+    given = {"encoder": "auto", "windows": 1, "clap": clap, "landing": tmp_path}
+    found = embeddings.audio_vectors(songs("a"), audio_dir="", **given)
+    assert len(found) == 0
+    # with audio it is said what is missing
+    with pytest.raises(SunorecsysError, match="Audio needs librosa"):
+        embeddings.audio_vectors(songs("a"), audio_dir=str(tmp_path), **given)
 
 
 @pytest.mark.parametrize(
