@@ -312,6 +312,9 @@ CALLS = [
     "where user_id = 'listener-005' and recommendation_rank = 1))",
     "select * from why_not('listener-005', 'song-0001')",
     "select * from reblend('listener-005', content := 0, user_cf := 0.6)",
+    "select * from search('dreamy piano')",
+    # nothing was heard in the sample
+    "select count(*) from sounds_like([1, 0])",
     "select * exclude (week_start) from playlist('listener-005', week := '2025-11-20')",
     "select function_name, comment from duckdb_functions() "
     "where comment is not null and not internal order by function_name",

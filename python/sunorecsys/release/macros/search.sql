@@ -47,7 +47,8 @@ meant as (
     select
         asked.word,
         search_terms.term_index,
-        if(search_terms.term = asked.word, 1, 0.5) as share
+        -- DuckDB 1.4 has no if()
+        case when search_terms.term = asked.word then 1 else 0.5 end as share
     from asked
     inner join search_terms
         on
@@ -62,7 +63,7 @@ meant_names as (
     select
         asked.word,
         names.creator_name,
-        max(if(names.term = asked.word, 1, 0.5)) as share
+        max(case when names.term = asked.word then 1 else 0.5 end) as share
     from asked
     inner join names
         on
