@@ -38,6 +38,7 @@ _KEPT = {
     "builds": "build_history has one build less",
     "embeddings/audio": "the audio of its songs is embedded again",
     "embeddings/prompt": "the prompts of its songs are embedded again",
+    "embeddings/style": "what its songs should sound like is embedded again",
 }
 
 
