@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
+import numpy as np
 import optuna
 
 from sunorecsys import build, ease
@@ -21,6 +22,7 @@ from sunorecsys.project import Project
 from sunorecsys.reader import CHANNELS
 from sunorecsys.tuning import weights as channel_weights
 from sunorecsys.variants import write_weights
+from sunorecsys.vectors import Matrix
 
 # Called with what was tried, and how many seconds have gone.
 OnTrial = Callable[[str, float], None]
@@ -35,6 +37,7 @@ _JUDGES = ("ranked_lists", "hits", "ranking_metrics")
 _BLEND = (
     "song_quality",
     "variant_weights",
+    "listener_variants",
     "listener_weights",
     "blended_candidates",
     "blended_lists",
@@ -43,6 +46,10 @@ _MATRIX = ("interaction_matrix", "listener_matrix", "tag_rows", "tagged_matrix")
 
 # the name of learned weights in the copy
 _VARIANT = "learned"
+
+# standard errors by which a trial must be better than the best before it: with few
+# listeners the best of many trials is the luckiest one
+_CHANCE = 1.0
 
 # single-precision multiplications and additions that two cores do in a second
 _FLOPS = 8e10
@@ -77,8 +84,11 @@ class Lab:
 
     def build(
         self, select: Sequence[str], recommenders: Sequence[str], **changed: Any
-    ) -> dict[str, float]:
-        """Build models, and return the mean nDCG over ``ks`` of each recommender."""
+    ) -> dict[str, Matrix]:
+        """Build models, and return nDCG by recommender and listener, mean over ``ks``.
+
+        Listeners are in the same order whatever is built of the same days.
+        """
         variables = {
             **self.fixed,
             **self.settings,
@@ -91,10 +101,19 @@ class Lab:
             self.at.root, variables, ("--select", *select, *build.WITHOUT_TESTS)
         )
         with self.open() as warehouse:
-            found = warehouse.execute(
-                "select recommender, avg(ndcg) from ranking_metrics group by all"
+            rows = warehouse.execute(
+                """
+                select recommender, list(ndcg order by listener_index)
+                from (
+                    select recommender, listener_index, sum(ndcg order by k) / ? as ndcg
+                    from ranking_metrics
+                    group by all
+                )
+                group by all
+                """,
+                [len(self.ks)],
             ).fetchall()
-        return dict(found)
+        return {recommender: np.array(ndcg) for recommender, ndcg in rows}
 
     def open(self) -> duckdb.DuckDBPyConnection:
         """Open what was built."""
@@ -125,10 +144,10 @@ def tune(
 ) -> Tuned:
     """Search variables channel by channel, and then the weights of the channels.
 
-    A channel keeps the variables it had if no trial does better. The search is that
-    of Optuna (tree-structured Parzen estimator), seeded. How many trials the time
-    allows depends on the machine; with ``trials`` and time enough the same data give
-    the same result.
+    A channel keeps the variables it had if no trial does better by more than chance,
+    listener by listener. The search is that of Optuna (tree-structured Parzen
+    estimator), seeded. How many trials the time allows depends on the machine; with
+    ``trials`` and time enough the same data give the same result.
 
     Args:
         lab: with the variables that are there before.
@@ -154,29 +173,28 @@ def tune(
             "time in the days that are held out. Ingest more interactions."
         )
     whole = clock.elapsed()
-    clock.say(f"as it is: blended {before['blended']:.4f}")
+    clock.say(f"as it is: blended {before['blended'].mean():.4f}")
     # the builds that weights are learned from, and the last one with all that was
-    # learned, take about as long
-    last = (1 + len(lab.views)) * whole
-    if clock.left() < last + whole / 2:
+    # learned, take about as long, and longer if what is learned does
+    builds = 1 + len(lab.views)
+    if clock.left() < builds * whole + whole / 2:
         raise SunorecsysError(
             f"{seconds / 60:.3g} minutes are too short for one trial: the first build "
-            f"took {whole:.0f} seconds, and {1 + len(lab.views)} more follow. Give "
-            f"--minutes {math.ceil(2 * (last + whole) / 60)} or more."
+            f"took {whole:.0f} seconds, and {builds} more follow. Give --minutes "
+            f"{math.ceil(2 * (builds + 1) * whole / 60)} or more."
         )
     tried = 0
-    best = dict(before)
     for stage in _stages(lab, seconds, largest_top_k, largest_factors):
-        if not before[stage.channel]:
+        if not before[stage.channel].any():
             # it proposes nothing that anybody played: it has nothing to go by
             continue
-        until = clock.elapsed() + stage.share * (clock.left() - last)
-        found, value, count = _search(
+        until = clock.elapsed() + stage.share * (clock.left() - builds * whole)
+        found, count, longest = _search(
             lab, stage, before[stage.channel], until, trials, clock, seed
         )
         lab.settings.update(found)
-        best[stage.channel] = value
         tried += count
+        whole += longest
     seen = []
     view: Mapping[str, Any] = {}
     for prepare in lab.views:
@@ -194,8 +212,19 @@ def tune(
     after = lab.build(
         ("channel_weights", *_BLEND, *scores), RECOMMENDERS, variant=_VARIANT
     )
-    clock.say(f"blended {after['blended']:.4f}")
-    return Tuned(dict(lab.settings), weights, before, after, tried, clock.elapsed())
+    clock.say(f"blended {after['blended'].mean():.4f}")
+    return Tuned(
+        dict(lab.settings),
+        weights,
+        _means(before),
+        _means(after),
+        tried,
+        clock.elapsed(),
+    )
+
+
+def _means(ndcg: Mapping[str, Matrix]) -> dict[str, float]:
+    return {recommender: float(found.mean()) for recommender, found in ndcg.items()}
 
 
 class _Clock:
@@ -220,13 +249,13 @@ class _Clock:
 def _search(
     lab: Lab,
     stage: _Stage,
-    before: float,
+    before: Matrix,
     until: float,
     trials: int | None,
     clock: _Clock,
     seed: int,
-) -> tuple[dict[str, Any], float, int]:
-    """Return the best variables of a stage, their nDCG, and how many were tried."""
+) -> tuple[dict[str, Any], int, float]:
+    """Return the best variables, how many were tried, and the longest trial's seconds."""
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8),
@@ -234,7 +263,7 @@ def _search(
     for start in stage.starts:
         study.enqueue_trial(start)
     best: dict[str, Any] = {}
-    best_value = before
+    best_ndcg = before
     longest = 0.0
     count = 0
     while clock.elapsed() + longest < until and (trials is None or count < trials):
@@ -242,15 +271,24 @@ def _search(
         trial = study.ask()
         changed = stage.suggest(trial)
         select = (*stage.select, *_JUDGES)
-        value = lab.build(select, (stage.channel,), **changed)[stage.channel]
-        study.tell(trial, value)
+        ndcg = lab.build(select, (stage.channel,), **changed)[stage.channel]
+        study.tell(trial, ndcg.mean())
         count += 1
         longest = max(longest, clock.elapsed() - begun)
-        if value > best_value:
-            best, best_value = changed, value
+        if _is_better(ndcg, best_ndcg):
+            best, best_ndcg = changed, ndcg
         shown = ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
-        clock.say(f"{stage.channel} {value:.4f} (best {best_value:.4f}): {shown}")
-    return best, best_value, count
+        clock.say(
+            f"{stage.channel} {ndcg.mean():.4f} (best {best_ndcg.mean():.4f}): {shown}"
+        )
+    return best, count, longest
+
+
+def _is_better(ndcg: Matrix, than: Matrix) -> bool:
+    """Return whether the mean is higher by more than chance, listener by listener."""
+    gains = ndcg - than
+    error = gains.std(ddof=1) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
+    return bool(gains.mean() > _CHANCE * error)
 
 
 def _short(value: Any) -> str:
@@ -378,7 +416,7 @@ def _stages(
     return [
         _Stage(
             "user_cf",
-            0.4,
+            0.5,
             (
                 *_MATRIX,
                 "als_ridges",
@@ -400,7 +438,7 @@ def _stages(
                 for count, regularization, alpha, damping in (
                     (64, 0.005, 12.0, 0.25),
                     (64, 0.016, 4.0, 0.5),
-                    (256, 0.006, 25.0, 0.25),
+                    (256, 0.006, 12.0, 0.25),
                 )
             ),
             user_cf,
