@@ -9,6 +9,8 @@
         ~ 'and at what was ingested or set since.',
     'vector_shift': 'New songs are unlike the older ones: look at vector_shift and at '
         ~ 'tags and prompts of what was ingested last.',
+    'neighbor_recall': 'Some of the nearest songs are not found: look at '
+        ~ 'neighbor_recall, and raise the variable of that name.',
     'data_age': 'Nothing new arrived for long: run the ingest again.',
     'songs_played': 'Listeners do not play what is served: look at weekly_responses, '
         ~ 'and whether lists are shown.',

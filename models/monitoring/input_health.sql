@@ -27,6 +27,12 @@ vector_shift as (
 
 ),
 
+neighbor_recall as (
+
+    select * from {{ ref('neighbor_recall') }}
+
+),
+
 data_freshness as (
 
     select * from {{ ref('data_freshness') }}
@@ -45,6 +51,12 @@ select
     vector_kind as subject,
     greatest(cosine_distance - distance_by_chance, 0) as check_value
 from vector_shift
+union all
+select
+    'neighbor_recall' as check_name,
+    vector_kind as subject,
+    recall as check_value
+from neighbor_recall
 union all
 select
     'data_age' as check_name,

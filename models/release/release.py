@@ -33,6 +33,7 @@ def model(dbt, session):
         "score_histograms": dbt.ref("score_histograms"),
         "score_drift": dbt.ref("score_drift"),
         "vector_shift": dbt.ref("vector_shift"),
+        "neighbor_recall": dbt.ref("neighbor_recall"),
         "data_freshness": dbt.ref("data_freshness"),
         "health": dbt.ref("health"),
     }

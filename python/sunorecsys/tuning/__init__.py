@@ -255,7 +255,7 @@ def _search(
     clock: _Clock,
     seed: int,
 ) -> tuple[dict[str, Any], int, float]:
-    """Return the best variables, how many were tried, and the longest trial's seconds."""
+    """Return the best variables, how many trials, and the seconds of the longest."""
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8),

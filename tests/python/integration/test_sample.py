@@ -46,6 +46,7 @@ TABLES = {
     "candidates_before, population_stability_index",
     "vector_shift": "vector_kind, created_week, songs, older_songs, cosine_distance, "
     "distance_by_chance",
+    "neighbor_recall": "vector_kind, songs, recall",
     "data_freshness": "arrived, newest_at, age_days",
     "build_info": "release_id, schema_version, built_at, as_of, source, git_commit, "
     "versions, row_counts, content_hashes",
