@@ -1,5 +1,6 @@
 """Copies of the project that tests build, and small catalogues to build them from."""
 
+import fcntl
 import json
 import os
 import re
@@ -73,9 +74,16 @@ class Workspace:
                 shutil.copy(source, root / part)
         return cls(root)
 
-    def twin(self, root: Path) -> "Workspace":
-        """Copy this workspace with all it has built, links included."""
+    def twin(self, root: Path, *, is_tested: bool = False) -> "Workspace":
+        """Copy this workspace with all it has built, links included.
+
+        The data passed the tests of the models once: builds of the copy leave them out,
+        unless it is to be tested too.
+        """
         shutil.copytree(self.root, root, symlinks=True)
+        if not is_tested:
+            with (root / "dbt_project.yml").open("a", encoding="utf-8") as settings:
+                settings.write("\ndata_tests: {+enabled: false}\n")
         return Workspace(root)
 
     @property
@@ -273,25 +281,37 @@ def staged(folder: Path) -> list[str]:
 
 
 class Builds:
-    """The sample and small catalogues, each built when a test first asks for it."""
+    """The sample and small catalogues, each built once, when a test first asks."""
 
     def __init__(self, folder: Path):
         self._folder = folder
         self._built: dict[str, Workspace] = {}
 
     def get(self, name: str, make: Callable[[Workspace], None]) -> Workspace:
-        """Return what ``make`` built under this name."""
+        """Return what ``make`` built under this name, in this process or in another."""
         if name not in self._built:
-            workspace = Workspace.copy(self._folder / name)
-            make(workspace)
+            workspace = Workspace(self._folder / name)
+            is_made = self._folder / f"{name}.made"
+            with (self._folder / f"{name}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not is_made.exists():
+                    # what a failure left
+                    shutil.rmtree(workspace.root, ignore_errors=True)
+                    make(Workspace.copy(workspace.root))
+                    is_made.touch()
             self._built[name] = workspace
         return self._built[name]
 
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory):
-    """What tests of this process have built. Read it only."""
-    return Builds(tmp_path_factory.mktemp("builds"))
+    """What tests of this run have built, in whichever process. Read it only."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    folder = run / "builds"
+    folder.mkdir(exist_ok=True)
+    return Builds(folder)
 
 
 @pytest.fixture(scope="session")
