@@ -1,10 +1,12 @@
 """Time and memory of all neighbor tables of many songs, by the models of the project.
 
     python python/benchmarks/neighbors.py --songs 100000
+    python python/benchmarks/neighbors.py --songs 500000 --like text
 
 Songs are simulated with seed 42. Their audio is a file of one byte each, whose vectors
 (random, of the length of audio_features or of CLAP) are known from a build before: so
-this also measures what a build without new songs adds for audio.
+this also measures what a build without new songs adds for audio. Like text, there is
+no audio.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,13 +40,15 @@ MODELS = (
     "song_versions",
     "weighted_terms",
     "song_terms",
+    "nearest_sample",
+    "neighbor_recall",
 )
 WINDOWS = 6
-DIMENSIONS = {"audio_features": AudioFeatures().dimensions, "clap": 512}
+DIMENSIONS = {"text": 0, "audio_features": AudioFeatures().dimensions, "clap": 512}
 
 
 def main() -> None:
-    """Build everything up to the neighbors, for both lengths of audio vectors."""
+    """Build everything up to the neighbors, for all lengths of audio vectors."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--songs", type=int, default=100_000)
     parser.add_argument("--like", choices=DIMENSIONS)
@@ -71,12 +76,14 @@ def measure(songs: int, dimensions: int) -> None:
             check=True,
             **quiet,
         )
-        know_audio(root, dimensions)
-        variables = {
-            "audio_dir": str(root / "library"),
-            "audio_encoder": "audio_features",
-            "audio_windows": WINDOWS,
-        }
+        variables: dict[str, object] = {}
+        if dimensions:
+            know_audio(root, dimensions)
+            variables = {
+                "audio_dir": str(root / "library"),
+                "audio_encoder": "audio_features",
+                "audio_windows": WINDOWS,
+            }
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [sys.executable, "-m", "dbt.cli.main", "build"]
@@ -89,6 +96,11 @@ def measure(songs: int, dimensions: int) -> None:
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         results = json.loads((root / "target" / "run_results.json").read_text())
+        warehouse = root / "warehouse" / "sunorecsys.duckdb"
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            recalls = connection.execute(
+                "select vector_kind, recall from neighbor_recall order by all"
+            ).fetchall()
     seconds = {
         result["unique_id"].rpartition(".")[2]: result["execution_time"]
         for result in results["results"]
@@ -98,6 +110,8 @@ def measure(songs: int, dimensions: int) -> None:
     print(f"| all {len(seconds)} models up to these | {results['elapsed_time']:.0f} |")
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"| seconds of a core | {used:.0f} |")
+    for kind, recall in recalls:
+        print(f"| recall of {kind} | {recall:.4f} |")
     print(f"| peak GB | {after.ru_maxrss / 1e6:.1f} |", flush=True)
 
 

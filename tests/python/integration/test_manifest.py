@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from sunorecsys import tuning
+
 # exports may well know events before their songs; that must not stop a build
 MAY_WARN = {"interactions_know_their_songs"}
 
@@ -25,16 +27,21 @@ def models(manifest):
     }
 
 
-@pytest.fixture(scope="module")
-def upstream(manifest):
-    """Everything that the release needs, itself included."""
-    found, left = set(), [RELEASE]
+def reached(name, neighbors):
+    """Everything that is reached from a node, itself included."""
+    found, left = set(), [name]
     while left:
         name = left.pop()
         if name not in found:
             found.add(name)
-            left.extend(manifest["parent_map"].get(name, ()))
+            left.extend(neighbors.get(name, ()))
     return found
+
+
+@pytest.fixture(scope="module")
+def upstream(manifest):
+    """Everything that the release needs, itself included."""
+    return reached(RELEASE, manifest["parent_map"])
 
 
 def data_tests(manifest):
@@ -142,3 +149,11 @@ def test_macros_and_their_arguments_are_described(manifest):
         for argument in macro["arguments"]
         if not argument["description"].strip()
     ] == []
+
+
+def test_tuning_judges_lists_that_have_the_weights_it_learned(manifest):
+    after = reached("seed.sunorecsys.channel_weights", manifest["child_map"])
+    before = reached("model.sunorecsys.blended_lists", manifest["parent_map"])
+    between = {name.split(".")[2] for name in after & before}
+    assert {"channel_weights", "blended_lists"} < between
+    assert between - {"channel_weights"} <= set(tuning._BLEND)
