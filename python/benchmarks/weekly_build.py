@@ -2,9 +2,9 @@
 
     python python/benchmarks/weekly_build.py --plays 100000 --plays 1000000
 
-Each size is simulated with seed 42 and one song and one listener per 50 plays, in a
-temporary copy of the project. Prints a table; --json FILE keeps every number, with
-the seconds of each model.
+Each size is simulated with seed 42 and one listener per 50 plays, in a temporary copy
+of the project; songs are as many, but fewer where plays are millions. Prints a table and
+the slowest models; --json FILE keeps every number, with the seconds of each model.
 """
 
 import argparse
@@ -24,7 +24,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("models", "macros", "seeds", "analyses", "dbt_project.yml", "profiles.yml")
-PLAYS_PER_SONG = 50
+PLAYS_PER_LISTENER = 50
+# a catalogue grows slower than its listeners
+SONGS = {5_000_000: 50_000, 20_000_000: 100_000}
+# models that are named
+SLOWEST = 10
 SUNORECSYS = (sys.executable, "-m", "sunorecsys")
 
 
@@ -55,6 +59,10 @@ def main() -> None:
             f"| {run['seconds']:.0f} | {run['peak_gb']:.1f} "
             f"| {run['warehouse_mb']:.0f} | {run['release_mb']:.0f} |"
         )
+    for run in runs:
+        slowest = sorted(run["nodes"], key=run["nodes"].get, reverse=True)[:SLOWEST]
+        named = [f"{name.split('.')[2]} {run['nodes'][name]:.0f}" for name in slowest]
+        print(f"\n{run['plays']:,} plays, seconds: {', '.join(named)}")
     if arguments.json:
         document = {"machine": machine(), "runs": runs}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
@@ -84,11 +92,12 @@ def copied(root: Path) -> None:
             shutil.copy(source, target)
 
 
-def simulated(root: Path, plays: int) -> int:
-    """Copy the project to a folder and simulate its data; return the size of both."""
-    size = max(plays // PLAYS_PER_SONG, 20)
+def simulated(root: Path, plays: int) -> tuple[int, int]:
+    """Copy the project to a folder and simulate its data: listeners and songs."""
+    listeners = max(plays // PLAYS_PER_LISTENER, 20)
+    songs = SONGS.get(plays, listeners)
     copied(root)
-    numbers = {"--songs": size, "--listeners": size, "--plays": plays}
+    numbers = {"--songs": songs, "--listeners": listeners, "--plays": plays}
     options = [str(part) for pair in numbers.items() for part in pair]
     subprocess.run(
         [*SUNORECSYS, "simulate", *options, "--project-dir", str(root)],
@@ -96,7 +105,7 @@ def simulated(root: Path, plays: int) -> int:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    return size
+    return listeners, songs
 
 
 def built(root: Path) -> None:
@@ -112,7 +121,7 @@ def build(plays: int) -> dict[str, Any]:
     """Simulate and build one size, and return what it took."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        size = simulated(root, plays)
+        listeners, songs = simulated(root, plays)
         started = time.monotonic()
         built(root)
         seconds = time.monotonic() - started
@@ -120,8 +129,8 @@ def build(plays: int) -> dict[str, Any]:
         results = json.loads((root / "target" / "run_results.json").read_text())
         return {
             "plays": plays,
-            "listeners": size,
-            "songs": size,
+            "listeners": listeners,
+            "songs": songs,
             "seconds": round(seconds, 1),
             "peak_gb": round(peak / 1e6, 2),
             "warehouse_mb": round(
