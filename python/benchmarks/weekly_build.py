@@ -3,8 +3,8 @@
     python python/benchmarks/weekly_build.py --plays 100000 --plays 1000000
 
 Each size is simulated with seed 42 and one listener per 50 plays, in a temporary copy
-of the project; songs are as many, but fewer where plays are millions. Prints a table and
-the slowest models; --json FILE keeps every number, with the seconds of each model.
+of the project; songs are as many, but fewer where plays are millions. Prints a table,
+and the slowest models; --json FILE keeps every number, with the seconds of each model.
 """
 
 import argparse
