@@ -179,9 +179,8 @@ def _indexed(embedding: Matrix, wanted: int, recall: float, exact: Search) -> Se
     count, dimensions = embedding.shape
     faiss.omp_set_num_threads(os.cpu_count() or 1)
     lists = max(1, int(2 * math.sqrt(count)))
-    index = faiss.index_factory(
-        dimensions, f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT
-    )
+    centroids = faiss.IndexFlatIP(dimensions)
+    index = faiss.IndexIVFFlat(centroids, dimensions, lists, faiss.METRIC_INNER_PRODUCT)
     index.cp.max_points_per_centroid = 64
     index.train(embedding)
     index.add(embedding)
