@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # the same versions on every machine
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: build test lint clap screenshots clean
+.PHONY: build test lint clap spark screenshots clean
 
 build: $(VENV)/installed
 	$(BIN)/sunorecsys build
@@ -28,6 +28,13 @@ clap: $(VENV)/installed-clap
 $(VENV)/installed-clap: $(VENV)/installed
 	$(PIP) -e '.[clap]'
 	$(PIP) --no-deps laion-clap==1.1.7
+	touch $@
+
+# the target spark of dbt, 0.5 GB, which needs Java 17 or newer
+spark: $(VENV)/installed-spark
+
+$(VENV)/installed-spark: $(VENV)/installed
+	$(PIP) -e '.[spark]'
 	touch $@
 
 screenshots: $(VENV)/installed-tests

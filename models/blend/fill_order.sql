@@ -74,7 +74,7 @@ varied as (
                 is_below_threshold,
                 creator_position > {{ var('max_per_creator') }},
                 -- three songs of every genre before a fourth of any
-                (genre_position - 1) // 3,
+                floor((genre_position - 1) / 3),
                 popularity_rank
         ) as fill_rank
     from popular

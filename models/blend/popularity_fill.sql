@@ -81,14 +81,16 @@ short_lists as (
         listener_weights.user_index,
         listener_weights.quality,
         coalesce(candidate_counts.candidate_count, 0) as candidates,
-        {{ var('recommendations_per_listener') }} - candidates as missing,
         -- every song that is out takes one version with it at most, so that looking
         -- this deep finds all that are missing
-        missing + candidates + coalesce(excluded_counts.excluded, 0) as depth
+        {{ var('recommendations_per_listener') }}
+        + coalesce(excluded_counts.excluded, 0) as depth
     from listener_weights
     left join candidate_counts using (user_index)
     left join excluded_counts using (user_index)
-    where missing > 0
+    where
+        coalesce(candidate_counts.candidate_count, 0)
+        < {{ var('recommendations_per_listener') }}
 
 ),
 
@@ -114,17 +116,24 @@ unheard as (
 
 ),
 
-one_version as (
+marked as (
 
     select
         unheard.*,
         recently_served.song_index is not null as is_repeat
     from unheard
     left join recently_served using (user_index, song_index)
+
+),
+
+one_version as (
+
+    select *
+    from marked
     qualify
         row_number() over (
-            partition by unheard.user_index, unheard.version_index
-            order by is_repeat, unheard.fill_rank
+            partition by user_index, version_index
+            order by is_repeat, fill_rank
         ) = 1
 
 )

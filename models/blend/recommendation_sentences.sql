@@ -29,7 +29,7 @@ catalogue as (
         song_index,
         song_id,
         -- titles come from strangers: one line, and not too long
-        trim(regexp_replace(title, '[\pZ\p{Cc}]+', ' ', 'g')) as title
+        trim({{ replace_all('title', '[\\pZ\\p{Cc}]+', ' ') }}) as title
     from {{ ref('catalogue') }}
 
 ),
@@ -59,7 +59,9 @@ seed_titles as (
     select
         top_contributions.user_index,
         top_contributions.song_index,
-        list(short_titles.title order by top_contributions.contribution_rank) as titles
+        {{ list_in_order(
+            'short_titles.title', ['top_contributions.contribution_rank']
+        ) }} as titles
     from listener_recommendations
     inner join top_contributions using (user_index, song_index, primary_channel)
     inner join short_titles
@@ -94,15 +96,26 @@ shared_words as (
 
 ),
 
+telling_words as (
+
+    select *
+    from shared_words
+    qualify
+        row_number() over (
+            partition by user_index, song_index
+            order by songs_with_word, word
+        ) <= 3
+
+),
+
 word_lists as (
 
     select
         user_index,
         song_index,
-        array_to_string(
-            list_slice(list(word order by songs_with_word, word), 1, 3), ', '
-        ) as words
-    from shared_words
+        {{ list_text(list_in_order('word', ['songs_with_word', 'word']), ', ') }}
+            as words
+    from telling_words
     group by user_index, song_index
 
 )
@@ -115,23 +128,24 @@ select
         when 'item_cf'
             then coalesce(
                     'Because you played '
-                    || array_to_string(seed_titles.titles, ' and '),
+                    || {{ list_text('seed_titles.titles', ' and ') }},
                     'Played by the listeners of your songs'
                 )
         when 'content'
             then coalesce(
-                    'Sounds like ' || array_to_string(seed_titles.titles, ' and '),
+                    'Sounds like ' || {{ list_text('seed_titles.titles', ' and ') }},
                     'Sounds like songs you played'
                 )
         when 'prompt'
             then coalesce(
                     'Your prompt words: ' || word_lists.words,
-                    'Written like ' || array_to_string(seed_titles.titles, ' and '),
+                    'Written like ' || {{ list_text('seed_titles.titles', ' and ') }},
                     'Written like songs you played'
                 )
         when 'user_cf'
             then coalesce(
-                    'Listeners like you play it along with ' || seed_titles.titles[1],
+                    'Listeners like you play it along with '
+                    || {{ list_first('seed_titles.titles') }},
                     'Listeners like you play it'
                 )
         when 'quality' then 'Well received by its listeners'

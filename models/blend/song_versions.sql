@@ -6,7 +6,7 @@ catalogue as (
         song_index,
         creator_index,
         song_id,
-        regexp_replace(lower(title), '[^\pL\pN]+', '', 'g') as title_letters
+        {{ replace_all('lower(title)', '[^\\pL\\pN]+', '') }} as title_letters
     from {{ ref('catalogue') }}
 
 ),

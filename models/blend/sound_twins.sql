@@ -29,7 +29,7 @@ twins as (
         on nearest_prompts.neighbor_index = neighbor.song_index
     where
         nearest_prompts.similarity >= {{ var('near_identical_prompt') }}
-        and list_cosine_similarity(audio_vectors.embedding, neighbor.embedding)
+        and {{ cosine_similarity('audio_vectors.embedding', 'neighbor.embedding') }}
         >= {{ var('near_identical_audio') }}
 
 )

@@ -25,7 +25,8 @@ channel_weights as (
 
 history_stages as (
 
-    select unnest(['new', 'light', 'regular']) as history_stage
+    select history_stage
+    from {{ value_rows(['new', 'light', 'regular'], 'history_stage') }}
 
 ),
 
@@ -52,9 +53,15 @@ all_weights as (
 
 ),
 
+variants as (
+
+    select distinct variant from all_weights
+
+),
+
 known_variants as (
 
-    select list(distinct variant order by variant) as variants from all_weights
+    select {{ list_in_order('variant', ['variant']) }} as variants from variants
 
 )
 
@@ -63,9 +70,10 @@ from all_weights
 cross join known_variants
 where
     case
-        when list_contains(known_variants.variants, '{{ variant }}') then true
-        else error(
-                'No variant {{ variant }} in channel_weights; known: '
-                || array_to_string(known_variants.variants, ', ')
-            )
+        when array_contains(known_variants.variants, '{{ variant }}') then true
+        else
+            {{ stop_with(
+                "'No variant " ~ variant ~ " in channel_weights; known: ' || "
+                ~ list_text('known_variants.variants', ', ')
+            ) }}
     end

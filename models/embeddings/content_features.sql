@@ -44,16 +44,18 @@ song_quality as (
 
 select
     catalogue.song_index,
-    left(array_to_string(catalogue.tags, ', '), 4000) as text,
+    left({{ list_text('catalogue.tags', ', ') }}, 4000) as text,
     genre_indexes.genre_index,
     -- null when every song has the same: then it tells songs apart from nothing
     case
-        when count(distinct catalogue.duration_seconds) over () > 1
+        when min(catalogue.duration_seconds) over ()
+            < max(catalogue.duration_seconds) over ()
             and catalogue.duration_seconds is not null
             then {{ mid_rank_percentile('catalogue.duration_seconds') }}
     end as duration_percentile,
     case
-        when count(distinct song_quality.quality_score) over () > 1
+        when min(song_quality.quality_score) over ()
+            < max(song_quality.quality_score) over ()
             then song_quality.quality_score
     end as quality_percentile
 from catalogue

@@ -17,6 +17,6 @@ catalogue as (
 
 select
     catalogue.song_id,
-    cast(content_blocks.embedding as float[]) as embedding
+    cast(content_blocks.embedding as {{ list_type('float') }}) as embedding
 from content_blocks
 inner join catalogue using (song_index)

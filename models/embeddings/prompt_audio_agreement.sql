@@ -16,7 +16,7 @@ select
     style_vectors.song_index,
     round(
         cast(
-            list_inner_product(audio_vectors.embedding, style_vectors.embedding)
+            {{ dot_product('audio_vectors.embedding', 'style_vectors.embedding') }}
             as double
         ),
         6

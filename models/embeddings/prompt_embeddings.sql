@@ -8,9 +8,11 @@ prompt_vectors as (
 
 select
     song_id,
-    cast(embedding as float[
-        {{ 512 if var('text_encoder') == 'clap' else var('text_dimensions') }}
-    ]) as embedding,
+    cast(
+        embedding as {{ list_type(
+            'float', 512 if var('text_encoder') == 'clap' else var('text_dimensions')
+        ) }}
+    ) as embedding,
     encoder,
     encoder_version,
     content_hash

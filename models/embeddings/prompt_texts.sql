@@ -17,7 +17,7 @@ without_sections as (
         song_index,
         song_id,
         trim(
-            regexp_replace(left(prompt, 4000), '\[[^\]]{0,80}\]', ' ', 'g')
+            {{ replace_all('left(prompt, 4000)', '\\[[^\\]]{0,80}\\]', ' ') }}
         ) as text
     from catalogue
 
@@ -28,4 +28,4 @@ select
     song_id,
     text
 from without_sections
-where regexp_matches(text, '[\pL\pN]')
+where regexp_extract(text, '[\pL\pN]', 0) != ''

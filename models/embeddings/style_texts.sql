@@ -32,10 +32,10 @@ select
     catalogue.song_id,
     concat_ws(
         '. ',
-        nullif(left(array_to_string(catalogue.tags, ', '), 1000), ''),
+        nullif(left({{ list_text('catalogue.tags', ', ') }}, 1000), ''),
         left(prompt_texts.text, 1000)
     ) as text
 from catalogue
 inner join audio_vectors using (song_index)
 left join prompt_texts using (song_index)
-where len(catalogue.tags) > 0 or prompt_texts.text is not null
+where {{ list_length('catalogue.tags') }} > 0 or prompt_texts.text is not null

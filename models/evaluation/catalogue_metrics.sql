@@ -24,13 +24,14 @@ catalogue as (
 
 depths as (
 
-    select unnest({{ var('evaluation_depths') }}) as k
+    select k from {{ value_rows(var('evaluation_depths'), 'k') }}
 
 ),
 
 recommenders as (
 
-    select unnest({{ var('evaluated_recommenders') }}) as recommender
+    select recommender
+    from {{ value_rows(var('evaluated_recommenders'), 'recommender') }}
 
 ),
 

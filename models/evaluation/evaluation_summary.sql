@@ -12,8 +12,12 @@ with
 listener_metrics as (
 
     select
-        * exclude (history_stage),
-        unnest(['all', history_stage]) as history_stage
+        recommender,
+        k,
+        {% for metric in listener_metrics -%}
+        {{ metric }},
+        {% endfor -%}
+        {{ unnest_list(new_list(["'all'", 'history_stage'])) }} as history_stage
     from {{ ref('listener_metrics') }}
 
 ),
@@ -28,7 +32,7 @@ means as (
 
     select
         {% for metric in listener_metrics -%}
-        {{ mean_and_error(metric) }} as {{ metric }},
+        {{ mean_and_error(metric) }},
         {% endfor -%}
         recommender,
         history_stage,
@@ -46,9 +50,9 @@ summary as (
         history_stage,
         '{{ metric }}' as metric,
         k,
-        {{ metric }}.value as value,
-        {{ metric }}.standard_error as standard_error,
-        {{ metric }}.users as users
+        {{ metric }}_mean as value,
+        {{ metric }}_error as standard_error,
+        {{ metric }}_users as users
     from means
     union all
     {% endfor %}

@@ -17,7 +17,7 @@ catalogue as (
 
 depths as (
 
-    select unnest({{ var('evaluation_depths') }}) as k
+    select k from {{ value_rows(var('evaluation_depths'), 'k') }}
 
 ),
 

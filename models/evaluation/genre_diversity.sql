@@ -18,7 +18,7 @@ song_traits as (
 
 depths as (
 
-    select unnest({{ var('evaluation_depths') }}) as k
+    select k from {{ value_rows(var('evaluation_depths'), 'k') }}
 
 ),
 

@@ -37,7 +37,7 @@ listener_matrix as (
 
 depths as (
 
-    select unnest({{ var('evaluation_depths') }}) as k
+    select k from {{ value_rows(var('evaluation_depths'), 'k') }}
 
 ),
 
@@ -45,7 +45,7 @@ tastes as (
 
     select
         evaluated_listeners.listener_index,
-        avg(song_traits.popularity) as popularity
+        cast(avg(song_traits.popularity) as double) as popularity
     from evaluated_listeners
     inner join listener_matrix using (user_index)
     inner join song_traits using (song_index)
@@ -59,8 +59,8 @@ lists as (
         ranked_lists.recommender,
         ranked_lists.listener_index,
         depths.k,
-        avg(song_traits.self_information) as novelty,
-        avg(song_traits.popularity) as popularity
+        cast(avg(song_traits.self_information) as double) as novelty,
+        cast(avg(song_traits.popularity) as double) as popularity
     from ranked_lists
     inner join depths
         on ranked_lists.list_rank <= depths.k

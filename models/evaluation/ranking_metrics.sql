@@ -17,24 +17,34 @@ evaluated_listeners as (
 
 depths as (
 
-    select unnest({{ var('evaluation_depths') }}) as k
+    select k from {{ value_rows(var('evaluation_depths'), 'k') }}
 
 ),
 
 recommenders as (
 
-    select unnest({{ var('evaluated_recommenders') }}) as recommender
+    select recommender
+    from {{ value_rows(var('evaluated_recommenders'), 'recommender') }}
 
 ),
 
 -- of a hit at a rank, and of hits at all ranks up to it; decimals add up exactly
+gain_per_rank as (
+
+    select
+        list_rank,
+        cast(1 / log2(1 + list_rank) as decimal(18, 15)) as gain
+    from {{ value_rows(range(1, var('evaluation_depths') | max + 1), 'list_rank') }}
+
+),
+
 gains as (
 
     select
         list_rank,
-        cast(1 / log2(1 + list_rank) as decimal(18, 15)) as gain,
+        gain,
         sum(gain) over (order by list_rank) as best_gain
-    from unnest(range(1, {{ var('evaluation_depths') | max }} + 1)) as ranks (list_rank)
+    from gain_per_rank
 
 ),
 

@@ -55,7 +55,7 @@ counted as (
         catalogue.song_index,
         song_genres.genre,
         -- numbers compare faster than texts
-        list_transform(catalogue.tags, lambda tag: hash(tag)) as tag_hashes,
+        {{ list_map('catalogue.tags', 'tag', text_number('tag', 15)) }} as tag_hashes,
         coalesce(listener_counts.listeners, 0) as listener_count
     from catalogue
     cross join evaluation

@@ -14,13 +14,13 @@ song_traits as (
         song_index,
         tag_hashes
     from {{ ref('song_traits') }}
-    where len(tag_hashes) > 0
+    where {{ list_length('tag_hashes') }} > 0
 
 ),
 
 depths as (
 
-    select unnest({{ var('evaluation_depths') }}) as k
+    select k from {{ value_rows(var('evaluation_depths'), 'k') }}
 
 ),
 
@@ -42,8 +42,11 @@ pairs as (
         tagged.recommender,
         tagged.listener_index,
         tagged.list_rank,
-        len(list_intersect(tagged.tag_hashes, earlier.tag_hashes)) as shared,
-        len(tagged.tag_hashes) + len(earlier.tag_hashes) - shared as either
+        {{ list_length('array_intersect(tagged.tag_hashes, earlier.tag_hashes)') }}
+            as shared,
+        {{ list_length('tagged.tag_hashes') }}
+        + {{ list_length('earlier.tag_hashes') }}
+        - shared as either
     from tagged
     inner join tagged as earlier
         on
@@ -58,7 +61,8 @@ select
     pairs.listener_index,
     depths.k,
     -- Jaccard; decimals, because parallel sums of doubles differ from run to run
-    1 - avg(cast(pairs.shared / pairs.either as decimal(18, 12))) as tag_diversity
+    1 - cast(avg(cast(pairs.shared / pairs.either as decimal(18, 12))) as double)
+        as tag_diversity
 from pairs
 inner join depths
     on pairs.list_rank <= depths.k

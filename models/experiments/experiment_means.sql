@@ -18,7 +18,7 @@ experiment_listeners as (
 
 metrics as (
 
-    select unnest(['hit_rate', 'songs_played']) as metric
+    select metric from {{ value_rows(['hit_rate', 'songs_played'], 'metric') }}
 
 ),
 

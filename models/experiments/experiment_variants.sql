@@ -17,7 +17,7 @@ variant_weights as (
 
 known_variants as (
 
-    select list(variant order by variant) as variants from variant_weights
+    select {{ list_in_order('variant', ['variant']) }} as variants from variant_weights
 
 ),
 
@@ -41,11 +41,11 @@ judged as (
     select
         experiments.*,
         case
-            when not coalesce(list_contains(variants, variant), false)
-                then concat(
-                        'has the variant ''', variant,
+            when not coalesce(array_contains(variants, variant), false)
+                then concat_ws(
+                        '', 'has the variant ''', variant,
                         ''', which is not in channel_weights; known: ',
-                        array_to_string(variants, ', ')
+                        {{ list_text('variants', ', ') }}
                     )
             when count(*) over (partition by experiment, variant) > 1
                 then 'names the variant ' || variant || ' twice; leave one row'
@@ -53,7 +53,9 @@ judged as (
                 then 'has shares that add up to more than 1; make them smaller'
             when
                 count(*) over (partition by experiment) < 2
-                or count(*) filter (is_control) over (partition by experiment) != 1
+                or count(*) filter (where is_control)
+                    over (partition by experiment)
+                != 1
                 then 'needs two variants or more, and is_control true for one of them'
             when
                 count(*) over (partition by experiment, starts_on, ends_on)
@@ -80,8 +82,9 @@ from judged
 where
     case
         when problem is null then true
-        else error(
-                'Experiment ''' || experiment
-                || ''' of seeds/reference/experiments.csv ' || problem || '.'
-            )
+        else
+            {{ stop_with(
+                "'Experiment ''' || experiment || "
+                ~ "''' of seeds/reference/experiments.csv ' || problem || '.'"
+            ) }}
     end

@@ -45,18 +45,14 @@ ranges as (
 
 ),
 
--- md5, because it is the same in every version of every engine; the name of the
--- experiment deals the listeners anew in each
+-- the name of the experiment deals the listeners anew in each
 buckets as (
 
     select
         listener_activity.user_index,
         experiments.experiment,
-        cast(
-            '0x'
-            || left(md5(experiments.experiment || ':' || matrix_users.user_id), 8)
-            as bigint
-        ) / cast(4294967296 as double) as bucket
+        {{ text_number("experiments.experiment || ':' || matrix_users.user_id", 8) }}
+        / cast(4294967296 as double) as bucket
     from listener_activity
     inner join matrix_users using (user_index)
     cross join (select distinct experiment from ranges) as experiments

@@ -16,11 +16,11 @@ rows_of_the_matrix as (
 
     select
         user_id,
-        cast(null as varchar) as playlist_id
+        cast(null as string) as playlist_id
     from listeners
     union all
     select
-        cast(null as varchar) as user_id,
+        cast(null as string) as user_id,
         playlist_id
     from playlists
 

@@ -34,7 +34,7 @@ playlists as (
     select
         playlist_id,
         max(owner_id) as owner_id,
-        list(song_index order by song_index) as song_indexes
+        {{ list_in_order('song_index', ['song_index']) }} as song_indexes
     from foreign_songs
     group by playlist_id
 
@@ -60,7 +60,7 @@ counted_playlists as (
         owner_id is null
         or row_number() over (
             partition by owner_id
-            order by len(song_indexes) desc, playlist_id
+            order by {{ list_length('song_indexes') }} desc, playlist_id
         ) <= {{ var('max_playlists_per_owner') }}
 
 )

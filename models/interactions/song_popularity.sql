@@ -51,7 +51,7 @@ aged_listens as (
         -- what has no time does not age
         case
             when listens.occurred_at = timestamp '1970-01-01' then 0
-            else date_diff('day', listens.occurred_at, build_clock.as_of)
+            else {{ days_between('listens.occurred_at', 'build_clock.as_of') }}
         end as age_days,
         listens.occurred_at = timestamp '1970-01-01'
         or listens.occurred_at >= first_listens.first_at + interval 1 day

@@ -19,24 +19,31 @@ song_tags as (
 
     select
         song_index,
-        unnest(tags) as tag
+        {{ unnest_list('tags') }} as tag
     from catalogue
     where {{ var('tag_weight') }} > 0
 
 ),
 
--- a tag of few songs says little, and each is a row of the matrix
-frequent_tags as (
+tag_counts as (
 
     select
         tag,
         count(*) as song_count
     from song_tags
     group by tag
-    having count(*) between
+
+),
+
+-- a tag of few songs says little, and each is a row of the matrix
+frequent_tags as (
+
+    select *
+    from tag_counts
+    where song_count between
         {{ var('min_songs_per_tag') }} and (select count(*) from catalogue) - 1
     qualify
-        row_number() over (order by count(*) desc, tag) <= {{ var('max_tags') }}
+        row_number() over (order by song_count desc, tag) <= {{ var('max_tags') }}
 
 ),
 

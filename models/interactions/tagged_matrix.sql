@@ -42,9 +42,9 @@ shares as (
         coalesce(
             pow(
                 0.5,
-                date_diff(
-                    'day', interaction_matrix.last_interaction_at, build_clock.as_of
-                )
+                {{ days_between(
+                    'interaction_matrix.last_interaction_at', 'build_clock.as_of'
+                ) }}
                 / {{ half_life }}
             ),
             1

@@ -18,6 +18,8 @@ catalogue as (
 select
     catalogue.song_id,
     catalogue.song_index,
-    cast(als_song_factors.factors as float[{{ var('als_factors') }}]) as factors
+    cast(
+        als_song_factors.factors as {{ list_type('float', var('als_factors')) }}
+    ) as factors
 from als_song_factors
 inner join catalogue using (song_index)

@@ -18,6 +18,8 @@ matrix_users as (
 select
     matrix_users.user_id,
     matrix_users.user_index,
-    cast(als_user_factors.factors as double[{{ var('als_factors') }}]) as factors
+    cast(
+        als_user_factors.factors as {{ list_type('double', var('als_factors')) }}
+    ) as factors
 from als_user_factors
 inner join matrix_users using (user_index)

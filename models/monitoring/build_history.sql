@@ -14,12 +14,15 @@ select
     as_of,
     source,
     release_id,
-    cast(len(steps) as integer) as steps,
+    cast({{ list_length('steps') }} as integer) as steps,
     cast(
-        len(list_filter(steps, lambda step: step.status = 'warn')) as integer
+        {{ list_length(list_where('steps', 'step', "step.status = 'warn'")) }}
+        as integer
     ) as warnings,
     -- the first in the order in which they ended
-    list_filter(
-        steps, lambda step: step.status in ('error', 'fail', 'runtime error')
-    )[1].name as failed_step
+    {{ list_first(
+        list_where(
+            'steps', 'step', "step.status in ('error', 'fail', 'runtime error')"
+        )
+    ) }}.name as failed_step
 from builds

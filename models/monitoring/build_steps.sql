@@ -10,15 +10,14 @@ steps as (
 
     select
         build_id,
-        unnest(steps) as step,
-        unnest(range(1, len(steps) + 1)) as step_number
+        {{ unnest_places('steps', 'step', 'place') }}
     from builds
 
 )
 
 select
     build_id,
-    cast(step_number as integer) as step_number,
+    cast(place + 1 as integer) as step_number,
     step.resource_type,
     step.name,
     step.status,

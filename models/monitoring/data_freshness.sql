@@ -63,7 +63,7 @@ newest as (
 select
     newest.arrived,
     newest.newest_at,
-    round(date_diff('second', newest.newest_at, build_clock.as_of) / 86400, 2)
+    round({{ seconds_between('newest.newest_at', 'build_clock.as_of') }} / 86400, 2)
         as age_days
 from newest
 cross join build_clock

@@ -52,7 +52,7 @@ responses as (
 
 select
     'listeners_served' as check_name,
-    cast(null as varchar) as subject,
+    cast(null as string) as subject,
     listeners_served / nullif(listeners_expected, 0) as check_value
 from this_weeks_lists
 union all

@@ -33,6 +33,19 @@ counted as (
 
 ),
 
+channels as (
+
+    select channel
+    from {{ value_rows(['item_cf', 'content', 'prompt', 'user_cf'], 'channel') }}
+
+),
+
+bins as (
+
+    select score_bin from {{ value_rows(range(1, 11), 'score_bin') }}
+
+),
+
 -- a channel that proposes nothing is seen as well
 all_bins as (
 
@@ -41,8 +54,8 @@ all_bins as (
         channels.channel,
         cast(bins.score_bin as integer) as score_bin
     from build_clock
-    cross join unnest(['item_cf', 'content', 'prompt', 'user_cf']) as channels (channel)
-    cross join range(1, 11) as bins (score_bin)
+    cross join channels
+    cross join bins
 
 )
 

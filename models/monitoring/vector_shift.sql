@@ -30,8 +30,8 @@ centroids as (
         created_week,
         any_value(songs) as songs,
         cast(any_value(older_songs) as bigint) as older_songs,
-        list(cast(total / songs as double) order by place) as centroid,
-        list(cast(older_total / older_songs as double) order by place)
+        {{ list_in_order('cast(total / songs as double)', ['place']) }} as centroid,
+        {{ list_in_order('cast(older_total / older_songs as double)', ['place']) }}
             as older_centroid,
         cast(sum(older_squares) as double) / any_value(older_songs) as mean_square
     from with_older
@@ -44,9 +44,9 @@ products as (
 
     select
         *,
-        list_dot_product(centroid, older_centroid) as product,
-        list_dot_product(centroid, centroid) as centroid_square,
-        list_dot_product(older_centroid, older_centroid) as older_square
+        {{ dot_product('centroid', 'older_centroid') }} as product,
+        {{ dot_product('centroid', 'centroid') }} as centroid_square,
+        {{ dot_product('older_centroid', 'older_centroid') }} as older_square
     from centroids
 
 )

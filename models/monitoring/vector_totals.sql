@@ -5,13 +5,13 @@ vectors as (
     select
         'content' as vector_kind,
         song_id,
-        cast(embedding as float[]) as embedding
+        cast(embedding as {{ list_type('float') }}) as embedding
     from {{ ref('content_vectors') }}
     union all
     select
         'prompt' as vector_kind,
         song_id,
-        cast(embedding as float[]) as embedding
+        cast(embedding as {{ list_type('float') }}) as embedding
     from {{ ref('prompt_embeddings') }}
 
 ),
@@ -33,8 +33,7 @@ numbers as (
     select
         vectors.vector_kind,
         catalogue.created_week,
-        unnest(vectors.embedding) as number,
-        unnest(range(1, len(vectors.embedding) + 1)) as place
+        {{ unnest_places('vectors.embedding', 'number', 'place') }}
     from vectors
     inner join catalogue using (song_id)
 
@@ -44,9 +43,9 @@ numbers as (
 select
     vector_kind,
     created_week,
-    cast(place as integer) as place,
+    cast(place + 1 as integer) as place,
     count(*) as songs,
-    sum(cast(number as decimal(18, 9))) as total,
-    sum(cast(number * number as decimal(18, 9))) as squares
+    cast(sum(cast(number as decimal(18, 9))) as decimal(38, 9)) as total,
+    cast(sum(cast(number * number as decimal(18, 9))) as decimal(38, 9)) as squares
 from numbers
 group by vector_kind, created_week, place

@@ -32,7 +32,9 @@ select
     -- last step, so that it is the same in any order
     sum((2 * place_rank - creators - 1) * places)
     / (any_value(creators) * sum(places)) as gini,
-    sum(places) filter (where place_rank > creators - greatest(creators // 100, 1))
+    sum(places) filter (
+        where place_rank > creators - greatest(floor(creators / 100), 1)
+    )
     / sum(places) as share_of_top_percent
 from ranked
 group by week_start

@@ -65,11 +65,10 @@ places as (
             false
         ) as is_among_shown,
         -- what is gone since, or undated, has no age
-        date_diff(
-            'day',
-            nullif(catalogue.created_at, timestamp '1970-01-01'),
-            discover_weekly.week_start
-        ) as song_age_days
+        {{ days_between(
+            "nullif(catalogue.created_at, timestamp '1970-01-01')",
+            'discover_weekly.week_start'
+        ) }} as song_age_days
     from discover_weekly
     left join catalogue using (song_id)
 

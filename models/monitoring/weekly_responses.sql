@@ -54,14 +54,27 @@ places as (
 
 ),
 
--- what a listener does ten times with a song is one response
-responses as (
+-- each channel, and all of them together
+shown_places as (
 
     select
+        week_start,
+        primary_channel,
+        places,
+        {{ unnest_list(new_list(['primary_channel', "'all'"])) }} as channel
+    from places
+
+),
+
+-- what a listener does ten times with a song is one response
+distinct_responses as (
+
+    select distinct
         served_lists.week_start,
         served_lists.primary_channel,
-        interactions.interaction_type,
-        count(distinct [served_lists.user_id, served_lists.song_id]) as responses
+        served_lists.user_id,
+        served_lists.song_id,
+        interactions.interaction_type
     from served_lists
     inner join interactions
         on
@@ -69,24 +82,36 @@ responses as (
             and served_lists.song_id = interactions.song_id
             and served_lists.week_start <= interactions.occurred_at
             and served_lists.week_start + 7 > interactions.occurred_at
-    group by all
+
+),
+
+responses as (
+
+    select
+        week_start,
+        primary_channel,
+        interaction_type,
+        count(*) as responses
+    from distinct_responses
+    group by week_start, primary_channel, interaction_type
 
 )
 
--- each channel, and all of them together
 select
-    places.week_start,
-    channels.channel as primary_channel,
+    shown_places.week_start,
+    shown_places.channel as primary_channel,
     interaction_types.interaction_type,
-    cast(sum(places.places) as bigint) as places,
+    cast(sum(shown_places.places) as bigint) as places,
     cast(coalesce(sum(responses.responses), 0) as bigint) as responses,
-    coalesce(sum(responses.responses), 0) / sum(places.places) as share_of_places
-from places
-cross join unnest([places.primary_channel, 'all']) as channels (channel)
+    coalesce(sum(responses.responses), 0) / sum(shown_places.places) as share_of_places
+from shown_places
 cross join interaction_types
 left join responses
     on
-        places.week_start = responses.week_start
-        and places.primary_channel = responses.primary_channel
+        shown_places.week_start = responses.week_start
+        and shown_places.primary_channel = responses.primary_channel
         and interaction_types.interaction_type = responses.interaction_type
-group by places.week_start, channels.channel, interaction_types.interaction_type
+group by
+    shown_places.week_start,
+    shown_places.channel,
+    interaction_types.interaction_type

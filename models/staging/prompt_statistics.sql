@@ -11,10 +11,10 @@ songs as (
 
 select
     song_id,
-    length(prompt) as prompt_length,
-    len(regexp_extract_all(prompt, '\S+')) as word_count,
-    len(regexp_extract_all(prompt, '(?i)\[\s*verse')) as verse_count,
+    cast(length(prompt) as bigint) as prompt_length,
+    {{ match_count('prompt', '\\S+') }} as word_count,
+    {{ match_count('prompt', '(?i)\\[\\s*verse') }} as verse_count,
     -- a pre-chorus is not a chorus
-    len(regexp_extract_all(prompt, '(?i)\[\s*chorus')) as chorus_count,
-    len(regexp_extract_all(prompt, '(?i)\[\s*bridge')) as bridge_count
+    {{ match_count('prompt', '(?i)\\[\\s*chorus') }} as chorus_count,
+    {{ match_count('prompt', '(?i)\\[\\s*bridge') }} as bridge_count
 from songs

@@ -4,7 +4,13 @@ songs as (
 
     select
         song_id,
-        left(prompt, 4000) as prompt
+        regexp_extract_all(
+            lower(
+                {{ replace_all('left(prompt, 4000)', '\\[[^\\]]{0,80}\\]', ' ') }}
+            ),
+            '[\pL]{4,}',
+            0
+        ) as words
     from {{ ref('stg_songs') }}
 
 ),
@@ -12,15 +18,9 @@ songs as (
 song_words as (
 
     select distinct
-        songs.song_id,
-        words.word
+        song_id,
+        {{ unnest_list('words') }} as word
     from songs
-    cross join unnest(
-        regexp_extract_all(
-            lower(regexp_replace(songs.prompt, '\[[^\]]{0,80}\]', ' ', 'g')),
-            '[\pL]{4,}'
-        )
-    ) as words (word)
 
 ),
 

@@ -21,11 +21,9 @@ genres as (
 song_tags as (
 
     select
-        songs.song_id,
-        tag_list.tag,
-        tag_list.tag_position
+        song_id,
+        {{ unnest_places('tags', 'tag', 'tag_position') }}
     from songs
-    cross join unnest(songs.tags) with ordinality as tag_list (tag, tag_position)
 
 ),
 
@@ -34,7 +32,7 @@ distinct_tags as (
     select distinct
         tag,
         -- "hip-hop/rap" and "hip hop, rap" hold the same words
-        ' ' || regexp_replace(tag, '[^\pL\pN]+', ' ', 'g') || ' ' as words
+        ' ' || {{ replace_all('tag', '[^\\pL\\pN]+', ' ') }} || ' ' as words
     from song_tags
 
 ),
@@ -54,16 +52,27 @@ tag_genres as (
             order by length(genres.keyword) desc, genres.keyword
         ) = 1
 
+),
+
+genre_counts as (
+
+    select
+        song_tags.song_id,
+        tag_genres.genre,
+        count(*) as tags,
+        min(song_tags.tag_position) as first_position
+    from song_tags
+    inner join tag_genres using (tag)
+    group by song_tags.song_id, tag_genres.genre
+
 )
 
 select
-    song_tags.song_id,
-    tag_genres.genre
-from song_tags
-inner join tag_genres using (tag)
-group by song_tags.song_id, tag_genres.genre
+    song_id,
+    genre
+from genre_counts
 qualify
     row_number() over (
-        partition by song_tags.song_id
-        order by count(*) desc, min(song_tags.tag_position), tag_genres.genre
+        partition by song_id
+        order by tags desc, first_position, genre
     ) = 1

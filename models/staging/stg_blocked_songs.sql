@@ -6,8 +6,8 @@ select
 from read_parquet('landing/blocked/*.parquet')
 {%- else -%}
 select
-    cast(null as varchar) as song_id,
+    cast(null as string) as song_id,
     cast(null as timestamp) as blocked_at,
-    cast(null as varchar) as reason
+    cast(null as string) as reason
 where false
 {%- endif %}

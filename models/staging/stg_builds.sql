@@ -11,22 +11,22 @@ select
 from read_parquet('landing/builds/*.parquet')
 {%- else -%}
 select
-    cast(null as varchar) as build_id,
+    cast(null as string) as build_id,
     cast(null as timestamp) as started_at,
     cast(null as double) as seconds,
-    cast(null as varchar) as status,
+    cast(null as string) as status,
     cast(null as timestamp) as as_of,
-    cast(null as varchar) as source,
-    cast(null as varchar) as release_id,
+    cast(null as string) as source,
+    cast(null as string) as release_id,
     cast(
-        null as struct(
-            resource_type varchar,
-            name varchar,
-            status varchar,
-            seconds double,
-            row_count bigint,
-            failures bigint
-        )[]
+        null as {{ list_type(struct_type({
+            'resource_type': 'string',
+            'name': 'string',
+            'status': 'string',
+            'seconds': 'double',
+            'row_count': 'bigint',
+            'failures': 'bigint',
+        })) }}
     ) as steps
 where false
 {%- endif %}

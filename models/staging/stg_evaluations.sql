@@ -20,11 +20,11 @@ evaluations as (
     select
         cast(null as timestamp) as as_of,
         cast(null as timestamp) as evaluated_until,
-        cast(null as varchar) as source,
-        cast(null as varchar) as variant,
-        cast(null as varchar) as recommender,
-        cast(null as varchar) as history_stage,
-        cast(null as varchar) as metric,
+        cast(null as string) as source,
+        cast(null as string) as variant,
+        cast(null as string) as recommender,
+        cast(null as string) as history_stage,
+        cast(null as string) as metric,
         cast(null as integer) as k,
         cast(null as double) as value,
         cast(null as double) as standard_error,
@@ -44,7 +44,16 @@ build_clock as (
 )
 
 -- what was measured by later listens is the future
-select evaluations.* exclude (evaluated_until, source)
+select
+    evaluations.as_of,
+    evaluations.variant,
+    evaluations.recommender,
+    evaluations.history_stage,
+    evaluations.metric,
+    evaluations.k,
+    evaluations.value,
+    evaluations.standard_error,
+    evaluations.users
 from evaluations
 inner join build_clock
     on

@@ -23,30 +23,33 @@ typed as (
 
 ),
 
--- concat takes a null as nothing
+-- concat_ws takes a null as nothing
 judged as (
 
     select
         *,
         case
-            when not regexp_full_match(coalesce(experiment, ''), '[A-Za-z0-9_-]{1,64}')
+            when regexp_extract(
+                    coalesce(experiment, ''), '\A[A-Za-z0-9_-]{1,64}\z', 0
+                ) = ''
                 then 'has no valid name; use letters, digits, _ and -'
             when not coalesce(share between 0 and 1, false)
-                then concat(
-                        'gives ', variant, ' the share ''', share_text,
+                then concat_ws(
+                        '', 'gives ', variant, ' the share ''', share_text,
                         '''; use a number from 0 to 1'
                     )
             when is_control is null
-                then concat(
-                        'has is_control ''', control_text, '''; use true or false'
+                then concat_ws(
+                        '', 'has is_control ''', control_text, '''; use true or false'
                     )
             when starts_on is null
-                then concat(
-                        'starts on ''', start_text, '''; use a date such as 2025-01-31'
+                then concat_ws(
+                        '', 'starts on ''', start_text,
+                        '''; use a date such as 2025-01-31'
                     )
             when not coalesce(ends_on > starts_on, false)
-                then concat(
-                        'ends on ''', end_text,
+                then concat_ws(
+                        '', 'ends on ''', end_text,
                         '''; use a date after its first day, or none'
                     )
         end as problem
@@ -65,10 +68,9 @@ from judged
 where
     case
         when problem is null then true
-        else error(
-                concat(
-                    'Experiment ''', experiment,
-                    ''' of seeds/reference/experiments.csv ', problem, '.'
-                )
-            )
+        else
+            {{ stop_with(
+                "concat_ws('', 'Experiment ''', experiment, "
+                ~ "''' of seeds/reference/experiments.csv ', problem, '.')"
+            ) }}
     end

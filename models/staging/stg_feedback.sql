@@ -23,10 +23,10 @@ feedback as (
 
     select
         cast(null as timestamp) as received_at,
-        cast(null as varchar) as event_id,
-        cast(null as varchar) as user_id,
-        cast(null as varchar) as song_id,
-        cast(null as varchar) as interaction_type,
+        cast(null as string) as event_id,
+        cast(null as string) as user_id,
+        cast(null as string) as song_id,
+        cast(null as string) as interaction_type,
         cast(null as timestamp) as occurred_at,
         cast(null as double) as weight
     {% if execute and source_is_landing() -%}

@@ -11,8 +11,8 @@ quality_scores as (
     from read_parquet('landing/quality/*.parquet')
     {%- else -%}
     select
-        cast(null as varchar) as song_id,
-        cast(null as varchar) as signal,
+        cast(null as string) as song_id,
+        cast(null as string) as signal,
         cast(null as double) as score,
         cast(null as timestamp) as exported_at
     where false

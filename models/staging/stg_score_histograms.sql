@@ -12,7 +12,7 @@ score_histograms as (
     {%- else -%}
     select
         cast(null as date) as week_start,
-        cast(null as varchar) as channel,
+        cast(null as string) as channel,
         cast(null as integer) as score_bin,
         cast(null as bigint) as candidates
     where false

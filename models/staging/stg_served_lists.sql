@@ -5,15 +5,15 @@ served_lists as (
 
     select
         cast(null as date) as week_start,
-        cast(null as varchar) as user_id,
+        cast(null as string) as user_id,
         cast(null as integer) as playlist_rank,
-        cast(null as varchar) as song_id,
+        cast(null as string) as song_id,
         cast(null as double) as blended_score,
-        cast(null as varchar) as primary_channel,
-        cast(null as varchar) as reason,
+        cast(null as string) as primary_channel,
+        cast(null as string) as reason,
         cast(null as timestamp) as as_of,
-        cast(null as varchar) as variant,
-        cast(null as varchar) as experiment
+        cast(null as string) as variant,
+        cast(null as string) as experiment
     where false
     {% if execute and source_is_landing() and landing_files('served') > 0 -%}
     union all by name

@@ -8,7 +8,10 @@ songs as (
 
 select
     song_id,
-    case when regexp_matches(title, '\S') then trim(title) else 'Untitled' end as title,
+    case
+        when regexp_extract(title, '\S', 0) != '' then trim(title)
+        else 'Untitled'
+    end as title,
     creator_id,
     creator_name,
     created_at,

@@ -47,21 +47,34 @@ split_tags as (
 
     select
         *,
-        list_filter(
-            list_transform(
-                regexp_split_to_array(lower(tags), '[,;\n\r]+'),
-                lambda tag: trim(regexp_replace(tag, '\s+', ' ', 'g'))
+        {{ list_where(
+            list_map(
+                "regexp_extract_all(lower(tags), '[^,;\\n\\r]+', 0)",
+                'tag',
+                "trim(" ~ replace_all('tag', '\\s+', ' ') ~ ")"
             ),
-            lambda tag: tag != ''
-        ) as all_tags
+            'tag',
+            "tag != ''"
+        ) }} as all_tags
     from one_export
 
 )
 
 select
-    * exclude (tags, all_tags, exported_at),
-    list_filter(  -- noqa: PRS
-        all_tags,
-        lambda tag, position: list_position(all_tags, tag) = position
-    ) as tags
+    song_id,
+    title,
+    creator_id,
+    creator_name,
+    created_at,
+    duration_seconds,
+    prompt,
+    model_version,
+    audio_url,
+    image_url,
+    is_remix,
+    is_hidden,
+    play_count,
+    upvote_count,
+    comment_count,
+    {{ list_distinct('all_tags') }} as tags  -- noqa: PRS
 from split_tags

@@ -19,6 +19,8 @@ TUNE = "sunorecsys tune --minutes 10"
 BUILD_TUNED = "sunorecsys build --settings settings/tuned.yml"
 # test_benchmark_command runs this one
 BENCHMARK = "sunorecsys benchmark --train train.csv --test test.csv -k 10 -k 20"
+# test_spark runs this one
+SPARK = "dbt build --target spark"
 
 # a reader's shell; here the programs are on the PATH already
 ACTIVATE = "source .venv/bin/activate"
@@ -90,7 +92,7 @@ def test_the_shell_commands_of_the_readme_run(reader_folder):
     # the one that does not end by itself has a test of its own
     commands += [name for name in inline_commands() if name != "sunorecsys serve"]
     # and so have those that build again and again
-    for name in (EVALUATE, TUNE, BUILD_TUNED, BENCHMARK):
+    for name in (EVALUATE, TUNE, BUILD_TUNED, BENCHMARK, SPARK):
         commands.remove(name)
     assert len(commands) >= 15
     for command in commands:
