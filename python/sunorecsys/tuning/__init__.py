@@ -37,6 +37,7 @@ _JUDGES = ("ranked_lists", "hits", "ranking_metrics")
 _BLEND = (
     "song_quality",
     "variant_weights",
+    "experiment_variants",
     "listener_variants",
     "listener_weights",
     "blended_candidates",

@@ -31,7 +31,7 @@ def test_a_whole_project_is_whole(sample_project):
     (release,) = [one for what, one in found.items() if what.startswith("release ")]
     assert "sample" in release["detail"]
     assert "serves" in release["detail"]
-    assert found["health"]["detail"] == "13 of 13 checks are fine"
+    assert found["health"]["detail"] == "15 of 15 checks are fine"
     assert found["last build"]["detail"].startswith("published 20")
     assert found["landing builds"]["detail"] == "1 files"
 
@@ -229,7 +229,7 @@ def test_what_is_not_healthy_is_told_with_the_cure(copied):
     assert gini["detail"] == "0.97; 0.95 is a warning, 0.99 is bad"
     assert gini["cure"] == "Look at creator_gini"
     assert found["health score_drift prompt"]["status"] == "broken"
-    assert found["health"]["detail"] == "11 of 13 checks are fine"
+    assert found["health"]["detail"] == "13 of 15 checks are fine"
 
 
 def test_what_builds_keep_in_landing_is_told(copied):
