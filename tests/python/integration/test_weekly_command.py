@@ -158,6 +158,7 @@ def test_feedback_that_is_new_is_counted_and_past_days_are_compacted(town):
     assert kept.is_file()
 
 
+@pytest.mark.large
 def test_the_first_songs_of_ones_own_are_due_though_the_sample_is_built(twin):
     assert weekly(twin, "--today", "2025-11-17")["was_due"] is False
     twin.land("songs", [song(n) for n in range(40)])
