@@ -81,10 +81,17 @@ class Workspace:
         unless it is to be tested too.
         """
         shutil.copytree(self.root, root, symlinks=True)
+        twin = Workspace(root)
         if not is_tested:
-            with (root / "dbt_project.yml").open("a", encoding="utf-8") as settings:
-                settings.write("\ndata_tests: {+enabled: false}\n")
-        return Workspace(root)
+            twin.leave_out_tests()
+        return twin
+
+    def leave_out_tests(self) -> None:
+        """Build without the tests of the models from now on."""
+        settings = self.root / "dbt_project.yml"
+        without = "\ndata_tests: {+enabled: false}\n"
+        before = settings.read_text(encoding="utf-8").removesuffix(without)
+        settings.write_text(before + without, encoding="utf-8")
 
     @property
     def current(self) -> Path:

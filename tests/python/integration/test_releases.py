@@ -11,6 +11,7 @@ CHANNELS = ("item_cf", "content", "prompt", "user_cf", "quality")
 def two_releases(workspace):
     """Build the sample, and again with content alone."""
     workspace.build("--as-of", "2025-11-10")
+    workspace.leave_out_tests()
     workspace.build("--weights", "content=0.9,quality=0.1")
 
 

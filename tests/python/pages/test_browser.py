@@ -94,6 +94,7 @@ def strangers(workspace):
         event["occurred_at"] += (WEEKS[0] - NEW_YEAR.date()) / 2
     workspace.land("interactions", events)
     workspace.build("--as-of", str(WEEKS[0]))
+    workspace.leave_out_tests()
     first = workspace.query(
         "select user_id, song_id from discover_weekly where playlist_rank = 1 "
         "order by all"
