@@ -17,8 +17,7 @@ def test_one_thread_and_two_build_the_same_sample(sample_project, workspace):
     """Though one of them knows of an earlier build."""
     with builds.recorded(workspace.root / "landing") as record:
         record.status = "unpublished"
-    without_tests = ("--exclude-resource-type", "test")
-    done = workspace.run(*DBT, "build", "--threads", "1", *without_tests)
+    done = workspace.run(*DBT, "build", "--threads", "1")
     assert done.returncode == 0, done.stdout[-3000:]
     assert hashes(workspace) == hashes(sample_project)
     assert workspace.current.readlink() == sample_project.current.readlink()
