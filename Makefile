@@ -11,7 +11,8 @@ build: $(VENV)/installed
 	$(BIN)/sunorecsys build
 	$(BIN)/sunorecsys demo
 
-test: $(VENV)/installed-tests
+test: $(VENV)/installed-tests warehouse/sunorecsys.duckdb
+	$(BIN)/dbt --quiet test --select test_type:unit
 	# a file stays with one process, which builds what its tests need
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -39,6 +40,9 @@ $(VENV)/installed-spark: $(VENV)/installed
 
 screenshots: $(VENV)/installed-tests
 	$(BIN)/python python/screenshots/take.py
+
+warehouse/sunorecsys.duckdb: $(VENV)/installed
+	$(BIN)/sunorecsys build
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("sunorecsys needs Python 3.11 or newer; name it: make build PYTHON=python3.12") if sys.version_info < (3, 11) else 0'

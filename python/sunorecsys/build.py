@@ -18,13 +18,14 @@ from sunorecsys.project import Project
 # Called with the step that ended, how many have ended and how many there are.
 OnStep = Callable[[str, int, int], None]
 
+# arguments of dbt: unit tests bring rows of their own, so no data changes how they end
+_WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 # arguments of dbt for a build that publishes nothing
 WITHOUT_TESTS = (
     "--no-write-json",
     "--exclude-resource-type",
     "test",
-    "--exclude-resource-type",
-    "unit_test",
+    *_WITHOUT_UNIT_TESTS,
 )
 
 _FAILED = ("error", "fail", "runtime error")
@@ -47,6 +48,8 @@ def run(
 ) -> Built:
     """Run ``dbt build`` on the whole project, alone, on compacted feedback.
 
+    With the tests of the data, and without the unit tests of the models.
+
     How it went is written down in ``landing/builds``, also if it fails.
 
     Raises:
@@ -56,7 +59,13 @@ def run(
     with build_lock(project.root), builds.recorded(project.landing) as record:
         _compact(project)
         try:
-            results = run_dbt(project.root, variables, on_step=on_step, record=record)
+            results = run_dbt(
+                project.root,
+                variables,
+                _WITHOUT_UNIT_TESTS,
+                on_step=on_step,
+                record=record,
+            )
         except SunorecsysError as error:
             raise SunorecsysError(
                 f"{error} Nothing was published; the last release still serves."
@@ -117,6 +126,7 @@ def run_dbt(
     Raises:
         SunorecsysError: a step failed, and the message is its own.
     """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     watch = _Watch(on_step)
@@ -135,6 +145,8 @@ def run_dbt(
                 *selection,
             ]
         )
+    # dbt keeps the file open from step to step, and others want to read it now
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     results = list(getattr(outcome.result, "results", None) or ())

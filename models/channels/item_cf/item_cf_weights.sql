@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('item_cf_cost') }}, which stops what does not fit
 with
 
 interaction_matrix as (

@@ -50,7 +50,7 @@ _VARIANT = "learned"
 
 # standard errors by which a trial must be better than the best before it: with few
 # listeners the best of many trials is the luckiest one
-_CHANCE = 1.0
+_CHANCE = 2.0
 
 # single-precision multiplications and additions that two cores do in a second
 _FLOPS = 8e10
@@ -146,7 +146,7 @@ def tune(
     """Search variables channel by channel, and then the weights of the channels.
 
     A channel keeps the variables it had if no trial does better by more than chance,
-    listener by listener. The search is that of Optuna (tree-structured Parzen
+    two standard errors listener by listener. The search is that of Optuna (tree-structured Parzen
     estimator), seeded. How many trials the time allows depends on the machine; with
     ``trials`` and time enough the same data give the same result.
 
@@ -203,9 +203,7 @@ def tune(
         lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS, **view)
         seen.append(_scores(lab))
         clock.say(f"weights: {len(seen)} of {len(lab.views)} builds")
-    weights, share = channel_weights.learn(
-        channel_weights.together(seen), lab.ks, seed=seed
-    )
+    weights, share = channel_weights.learn(channel_weights.together(seen))
     lab.settings["popularity_in_quality"] = share
     write_weights(lab.at, _VARIANT, weights)
     # what is judged is what was judged before
@@ -508,7 +506,6 @@ def _scores(lab: Lab) -> channel_weights.Scores:
             """  # noqa: S608
         ).to_arrow_table()
         listeners = warehouse.sql(
-            "select listener_index, held_out_count, history_stage "
-            "from evaluated_listeners"
+            "select listener_index, history_stage from evaluated_listeners"
         ).to_arrow_table()
     return channel_weights.Scores.of(candidates, listeners)

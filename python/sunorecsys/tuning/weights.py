@@ -1,12 +1,13 @@
-"""Channel weights that give held-out songs the best ranks, from a build's scores."""
+"""Channel weights under which listeners most probably play what they played."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from scipy.optimize import differential_evolution
+from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from sunorecsys.reader import CHANNELS
 from sunorecsys.variants import STAGES
@@ -14,8 +15,10 @@ from sunorecsys.vectors import Matrix
 
 # listeners of a stage below which it takes the weights of all
 MIN_LISTENERS = 200
-# pairs of a held-out song and another candidate that are compared at a time
-_MAX_PAIRS = 4_000_000
+# pull of each weight towards 0, times its square, against the mean loss of a hit
+_RIDGE = 1e-3
+# candidates that are learned from at most; 100 bytes each
+_MAX_CANDIDATES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,7 @@ class Scores:
     popularity: Matrix
     # (candidates): whether the listener then played it
     is_hit: Matrix
-    # (listeners): held-out songs, and the stage of the history
-    held_out: Matrix
+    # (listeners): the stage of the history
     stages: Matrix
 
     @classmethod
@@ -46,14 +48,13 @@ class Scores:
             np.column_stack([candidates[name].to_numpy() for name in CHANNELS]),
             candidates["popularity"].to_numpy(),
             candidates["is_hit"].to_numpy(zero_copy_only=False),
-            listeners["held_out_count"].to_numpy(),
             np.array(listeners["history_stage"].to_pylist()),
         )
 
 
 def together(found: Sequence[Scores]) -> Scores:
     """Return the candidates of several builds as those of other listeners."""
-    before = np.cumsum([0, *(len(scores.held_out) for scores in found)])
+    before = np.cumsum([0, *(len(scores.stages) for scores in found)])
     return Scores(
         np.concatenate(
             [
@@ -63,43 +64,40 @@ def together(found: Sequence[Scores]) -> Scores:
         ),
         *(
             np.concatenate([getattr(scores, name) for scores in found])
-            for name in ("scores", "popularity", "is_hit", "held_out", "stages")
+            for name in ("scores", "popularity", "is_hit", "stages")
         ),
     )
 
 
-def learn(
-    scores: Scores, ks: tuple[int, ...], *, seed: int, rounds: int = 30
-) -> tuple[dict[str, dict[str, float]], float]:
-    """Return the weights by history stage that give the highest nDCG, and a share.
+def learn(scores: Scores) -> tuple[dict[str, dict[str, float]], float]:
+    """Return the weights by history stage that explain the hits best, and a share.
 
-    The mean over ``ks`` is taken, as `evaluation` defines nDCG, and searched by
-    differential evolution (Storn and Price 1997) over weights from 0 to 1. They are
-    rounded to three digits and add up to 1. The share is that of popularity in quality,
-    from 0 to 1, the same for all stages.
+    A conditional logit (McFadden 1974): the chance that a hit is a song and not another
+    candidate of its listener is the softmax of their weighted scores. The weights are
+    those of the highest likelihood, 0 or more, with a small ridge, so there is one
+    answer. They are rounded to three digits and add up to 1. The share is that of
+    popularity in quality, from 0 to 1, the same for all stages.
 
     Args:
-        scores: of a build whose held-out songs are known, and whose quality has
-            nothing of popularity.
-        ks: lengths of the lists that count.
-        seed: of the search.
-        rounds: generations of the search.
+        scores: of builds whose held-out songs are known, and whose quality has nothing
+            of popularity.
     """
-    all_listeners = np.ones(len(scores.held_out), bool)
+    with_hits = np.unique(scores.listeners[scores.is_hit])
     features = np.column_stack([scores.scores, scores.popularity])
-    *everybody, popularity = _search(
-        replace(scores, scores=features), all_listeners, ks, seed, rounds
-    )
+    *everybody, popularity = _fit(replace(scores, scores=features), with_hits)
     quality = everybody[-1] + popularity
     share = round(popularity / quality, 3) if quality else 0.0
-    everybody[-1] = round(quality, 3)
+    everybody[-1] = quality
     mixed = with_popularity(scores, share)
     found = {}
     for stage in STAGES:
-        chosen = mixed.stages == stage
-        enough = MIN_LISTENERS <= chosen.sum() < len(chosen)
-        weights = _search(mixed, chosen, ks, seed, rounds) if enough else everybody
-        found[stage] = dict(zip(CHANNELS, weights, strict=True))
+        chosen = with_hits[scores.stages[with_hits] == stage]
+        enough = MIN_LISTENERS <= len(chosen) < len(with_hits)
+        weights = _fit(mixed, chosen) if enough else everybody
+        found[stage] = {
+            name: round(weight, 3)
+            for name, weight in zip(CHANNELS, weights, strict=True)
+        }
     return found, share
 
 
@@ -111,99 +109,54 @@ def with_popularity(scores: Scores, share: float) -> Scores:
     return replace(scores, scores=columns)
 
 
-def ndcg(
-    scores: Scores,
-    weights: Mapping[str, Mapping[str, float]],
-    ks: tuple[int, ...],
-) -> float:
-    """Return the mean nDCG over ``ks`` of all listeners, each by their stage's."""
-    total = 0.0
-    for stage, chosen in weights.items():
-        listeners = scores.stages == stage
-        values = np.array([chosen[name] for name in CHANNELS])
-        found = _Problem(scores, listeners).ndcg(values, ks)
-        total += listeners.sum() * float(np.mean(found))
-    return total / len(scores.held_out)
+def _fit(scores: Scores, listeners: Matrix) -> list[float]:
+    """Return the weight of each column of the scores, adding up to 1.
 
+    Args:
+        scores: of the columns that are weighed, the channels first.
+        listeners: who is learned from; each has a hit.
+    """
+    columns = scores.scores.shape[1]
+    equal = [1 / len(CHANNELS)] * len(CHANNELS) + [0.0] * (columns - len(CHANNELS))
+    if len(listeners) == 0:
+        return equal
+    counts = np.bincount(scores.listeners, minlength=len(scores.stages))
+    # where memory does not allow all, every second or third listener is taken
+    step = math.ceil(counts[listeners].sum() / _MAX_CANDIDATES)
+    is_taken = np.zeros(len(counts), bool)
+    is_taken[listeners[::step]] = True
+    rows = is_taken[scores.listeners]
+    values, is_hit = scores.scores[rows], scores.is_hit[rows]
+    sizes = counts[is_taken]
+    firsts = np.cumsum(sizes) - sizes
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    hits = np.add.reduceat(is_hit.astype(np.float64), firsts)
+    of_hits = values[is_hit].sum(axis=0)
 
-def _search(
-    scores: Scores,
-    chosen: Matrix,
-    ks: tuple[int, ...],
-    seed: int,
-    rounds: int,
-) -> list[float]:
-    problem = _Problem(scores, chosen)
-    used = problem.differences.any(axis=0)
-    if not used.any():
-        # nothing tells the candidates apart
-        popularity = [0.0] * (len(used) - len(CHANNELS))
-        return [round(1 / len(CHANNELS), 3)] * len(CHANNELS) + popularity
-    start = np.where(used, 1.0, 0.0)
-
-    def loss(weights: Matrix) -> float:
-        return -float(np.mean(problem.ndcg(weights * used, ks)))
-
-    found = differential_evolution(
-        loss,
-        [(0.0, 1.0)] * len(start),
-        x0=start,
-        rng=seed,
-        popsize=8,
-        maxiter=rounds,
-        tol=1e-4,
-        polish=False,
-    )
-    best = found.x * used
-    if best.sum() == 0:
-        best = start
-    return [round(float(weight), 3) for weight in best / best.sum()]
-
-
-class _Problem:
-    """Ranks of held-out candidates, from differences of scores within a listener."""
-
-    def __init__(self, scores: Scores, chosen: Matrix) -> None:
-        count = len(scores.held_out)
-        candidates = np.bincount(scores.listeners, minlength=count)
-        starts = np.cumsum(candidates) - candidates
-        hits = np.flatnonzero(scores.is_hit & chosen[scores.listeners])
-        pairs = candidates[scores.listeners[hits]].sum()
-        # where memory does not allow all, every second or third listener is taken
-        step = max(1, math.ceil(pairs / _MAX_PAIRS))
-        chosen = chosen & (np.arange(count) % step == 0)
-        self.held_out = scores.held_out[chosen]
-        hits = hits[chosen[scores.listeners[hits]]]
-        owners = scores.listeners[hits]
-        sizes = candidates[owners]
-        firsts = np.repeat(starts[owners], sizes)
-        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        others = firsts + within
-        own = np.repeat(hits, sizes)
-        self.differences = (scores.scores[others] - scores.scores[own]).astype(
-            np.float32
+    def loss(weights: Matrix) -> tuple[float, Matrix]:
+        """Return the mean loss of a hit, and its gradient."""
+        blended = values @ weights
+        highest = np.maximum.reduceat(blended, firsts)
+        chances = np.exp(blended - highest[owners])
+        sums = np.add.reduceat(chances, firsts)
+        likelihood = of_hits @ weights - hits @ (highest + np.log(sums))
+        gradient = of_hits - (chances * (hits / sums)[owners]) @ values
+        return (
+            -likelihood / hits.sum() + _RIDGE * weights @ weights,
+            -gradient / hits.sum() + 2 * _RIDGE * weights,
         )
-        # at the same score the song with the smaller index stands before
-        self.is_before = others < own
-        self.pairs = np.repeat(np.arange(len(hits)), sizes)
-        self.hits = len(hits)
-        renumbered = np.cumsum(chosen) - 1
-        self.owners = renumbered[owners]
 
-    def ndcg(self, weights: Matrix, ks: tuple[int, ...]) -> list[float]:
-        """Return the mean nDCG at each k, listeners without a hit included."""
-        if len(self.held_out) == 0:
-            return [0.0] * len(ks)
-        ahead = self.differences @ weights.astype(np.float32)
-        counted = (ahead > 0) | ((ahead == 0) & self.is_before)
-        ranks = 1 + np.bincount(self.pairs[counted], minlength=self.hits)
-        gains = 1 / np.log2(1 + ranks)
-        best = np.cumsum(1 / np.log2(np.arange(2, max(ks) + 2)))
-        found = []
-        for k in ks:
-            reached = np.bincount(
-                self.owners, gains * (ranks <= k), minlength=len(self.held_out)
-            )
-            ideal = best[np.minimum(self.held_out, k) - 1]
-            found.append(float((reached / ideal).mean()))
-        return found
+    # threads would add up in another order
+    with threadpool_limits(1):
+        weights = minimize(
+            loss,
+            np.ones(columns),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0, None)] * columns,
+            options={"ftol": 1e-12, "gtol": 1e-8},
+        ).x
+    # what tells no candidates apart is at 0 but for the last step of the search
+    weights[weights < 1e-6 * weights.max()] = 0
+    total = weights.sum()
+    return [float(weight) for weight in weights / total] if total > 1e-6 else equal

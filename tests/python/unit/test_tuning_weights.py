@@ -1,17 +1,18 @@
-"""Learned channel weights, against ranks that are counted by hand."""
+"""Learned channel weights, against another library and counted by hand."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
 
-from sunorecsys.evaluation import metrics
 from sunorecsys.reader import CHANNELS
 from sunorecsys.tuning import weights
 
 EQUAL = dict.fromkeys(CHANNELS, 0.2)
 
 
-def scores(rows, held_out, stages=None):
+def scores(rows, stages):
     """Make Scores of (listener, song, scores by channel, is_hit) rows."""
     listeners, songs, values, hits = zip(*rows, strict=True)
     columns = {
@@ -28,62 +29,46 @@ def scores(rows, held_out, stages=None):
             }
         ),
         pa.table(
-            {
-                "listener_index": range(len(held_out)),
-                "held_out_count": held_out,
-                "history_stage": stages or ["regular"] * len(held_out),
-            }
+            {"listener_index": range(len(stages)), "history_stage": stages},
         ),
     )
 
 
-def by_stage(chosen):
-    return dict.fromkeys(("new", "light", "regular"), chosen)
+def regular(rows):
+    return scores(rows, ["regular"] * (1 + max(row[0] for row in rows)))
 
 
-@pytest.fixture(scope="module")
-def random_scores():
-    """40 listeners of 12 candidates each, ties and listeners without a hit included."""
-    random = np.random.default_rng(3)
+def heads(data, chosen):
+    """Return the first song of each listener's list: its place among the candidates."""
+    blended = data.scores @ [chosen[name] for name in CHANNELS]
+    owners = data.listeners
+    return [int(np.argmax(blended[owners == owner])) for owner in np.unique(owners)]
+
+
+def test_of_two_candidates_it_is_a_logistic_regression():
+    """Scores of the played song less those of the other say that it is played."""
+    random = np.random.default_rng(5)
+    played, other = random.random((2, 300, len(CHANNELS)))
+    played += [0.3, 0.1, 0.2, 0.2, 0.15]
     rows = [
-        (
-            listener,
-            song,
-            dict(zip(CHANNELS, random.integers(0, 4, len(CHANNELS)) / 4, strict=True)),
-            bool(random.random() < 0.2),
-        )
-        for listener in range(40)
-        for song in random.permutation(12)
+        (listener, song, dict(zip(CHANNELS, values, strict=True)), song == 0)
+        for listener in range(300)
+        for song, values in enumerate((played[listener], other[listener]))
     ]
-    hits = np.bincount([row[0] for row in rows], [row[3] for row in rows], 40)
-    # some held-out songs are no candidates
-    return rows, [int(count) + listener % 3 + 1 for listener, count in enumerate(hits)]
-
-
-def test_ndcg_is_that_of_the_ranked_list(random_scores):
-    rows, held_out = random_scores
-    chosen = {
-        "item_cf": 0.5,
-        "content": 0.25,
-        "prompt": 0,
-        "user_cf": 1,
-        "quality": 0.5,
-    }
-    expected = []
-    for listener, count in enumerate(held_out):
-        own = [row for row in rows if row[0] == listener]
-        ranked = sorted(
-            own, key=lambda row: (-sum(chosen[c] * row[2][c] for c in chosen), row[1])
-        )
-        relevant = {row[1] for row in own if row[3]}
-        relevant |= {100 + extra for extra in range(count - len(relevant))}
-        expected.append(
-            np.mean(
-                [metrics.ndcg([row[1] for row in ranked], relevant, k) for k in (3, 8)]
-            )
-        )
-    found = weights.ndcg(scores(rows, held_out), by_stage(chosen), (3, 8))
-    assert found == pytest.approx(np.mean(expected), abs=1e-6)
+    differences = played - other
+    expected = LogisticRegression(
+        # the ridge of the mean loss, as scikit-learn wants it of the sum
+        C=1 / (2 * 1e-3 * 300),
+        fit_intercept=False,
+        tol=1e-8,
+    ).fit(np.vstack([differences, -differences]), [1] * 300 + [0] * 300, [0.5] * 600)
+    (wanted,) = expected.coef_
+    assert min(wanted) > 0
+    found, share = weights.learn(regular(rows))
+    assert share == 0
+    assert list(found["regular"].values()) == pytest.approx(
+        wanted / wanted.sum(), abs=0.002
+    )
 
 
 def test_the_channel_that_is_right_gets_the_weight():
@@ -92,24 +77,77 @@ def test_the_channel_that_is_right_gets_the_weight():
         for listener in range(5)
         for song in range(4)
     ]
-    data = scores(rows, [1] * 5)
-    found, _ = weights.learn(data, (1,), seed=1)
-    assert weights.ndcg(data, found, (1,)) == 1
+    data = regular(rows)
+    found, _ = weights.learn(data)
+    assert heads(data, found["regular"]) == [2] * 5
     # content says 1 for song 2, and user_cf 1/4 more for song 3
     assert found["regular"]["content"] > found["regular"]["user_cf"] / 4
     assert sum(found["regular"].values()) == pytest.approx(1, abs=0.003)
-    assert min(found["regular"].values()) >= 0
     # what says nothing gets nothing
     assert found["regular"]["item_cf"] == found["regular"]["prompt"] == 0
 
 
-def test_learning_is_never_worse_than_equal_weights_and_repeats_itself(random_scores):
-    data = scores(*random_scores)
-    found, share = weights.learn(data, (5, 10), seed=7)
-    assert (found, share) == weights.learn(data, (5, 10), seed=7)
-    assert weights.ndcg(data, found, (5, 10)) >= weights.ndcg(
-        data, by_stage(EQUAL), (5, 10)
+def test_what_speaks_against_the_hits_gets_nothing():
+    rows = [
+        (listener, song, {"content": song / 2, "user_cf": 1 - song / 2}, song == 2)
+        for listener in range(5)
+        for song in range(3)
+    ]
+    found, _ = weights.learn(regular(rows))
+    assert found["regular"] == dict.fromkeys(CHANNELS, 0) | {"content": 1}
+
+
+def test_each_hit_stands_against_all_candidates_of_its_listener():
+    random = np.random.default_rng(11)
+    sizes = random.integers(2, 9, 60)
+    content, user_cf = ([random.random(size) for size in sizes] for _ in range(2))
+    # what is higher by both is played more, and some play several songs
+    played = [
+        random.random(len(one)) < 0.1 + 0.5 * one * other
+        for one, other in zip(content, user_cf, strict=True)
+    ]
+    found, _ = weights.learn(
+        regular(
+            [
+                (listener, song, {"content": one, "user_cf": other}, bool(is_hit))
+                for listener, songs in enumerate(
+                    zip(content, user_cf, played, strict=True)
+                )
+                for song, (one, other, is_hit) in enumerate(zip(*songs, strict=True))
+            ]
+        )
     )
+
+    def loss(chosen):
+        losses = []
+        for one, other, is_hit in zip(content, user_cf, played, strict=True):
+            chances = np.exp(chosen[0] * one + chosen[1] * other)
+            losses += list(-np.log(chances / chances.sum())[is_hit])
+        return np.mean(losses) + 1e-3 * sum(weight**2 for weight in chosen)
+
+    wanted = minimize(loss, [1, 1], method="Nelder-Mead", options={"xatol": 1e-6}).x
+    assert min(wanted) > 0
+    assert [found["regular"][name] for name in ("content", "user_cf")] == pytest.approx(
+        wanted / wanted.sum(), abs=0.002
+    )
+
+
+def test_learning_repeats_itself_and_takes_rows_in_any_order():
+    random = np.random.default_rng(3)
+    rows = [
+        (
+            listener,
+            int(song),
+            dict(zip(CHANNELS, random.integers(0, 4, len(CHANNELS)) / 4, strict=True)),
+            bool(random.random() < 0.2),
+        )
+        for listener in range(40)
+        for song in range(12)
+    ]
+    stages = ["light"] * 40
+    first = weights.learn(scores(rows, stages))
+    assert weights.learn(scores(rows, stages)) == first
+    assert weights.learn(scores(rows[::-1], stages)) == first
 
 
 def test_a_stage_of_many_listeners_has_weights_of_its_own():
@@ -122,25 +160,26 @@ def test_a_stage_of_many_listeners_has_weights_of_its_own():
         for song in (0, 1, 2)
     ]
     stages = ["light"] * count + ["regular"] * count
-    data = scores(rows, [1] * 2 * count, stages)
-    found, _ = weights.learn(data, (1,), seed=1)
-    # no one set of weights is right for both halves
-    assert weights.ndcg(data, found, (1,)) == 1
-    assert weights.ndcg(data, by_stage(found["light"]), (1,)) == 0.5
+    found, _ = weights.learn(scores(rows, stages))
+    assert found["light"] == dict.fromkeys(CHANNELS, 0) | {"content": 1}
+    assert found["regular"] == dict.fromkeys(CHANNELS, 0) | {"user_cf": 1}
     # too few of them to say anything: the weights of all
-    few, _ = weights.learn(
-        scores(rows, [1] * 2 * count, ["new"] * 9 + stages[9:]), (1,), seed=1
-    )
-    assert few["new"] == few["light"]
+    few, _ = weights.learn(scores(rows, ["new"] * 9 + stages[9:]))
+    assert few["new"] == few["light"] != few["regular"]
 
 
 def test_scores_that_are_all_equal_leave_the_weights_equal():
     rows = [(0, song, {"content": 1.0}, song == 1) for song in range(3)]
-    found, share = weights.learn(scores(rows, [1]), (1,), seed=1)
+    found, share = weights.learn(regular(rows))
     assert (found["regular"], share) == (EQUAL, 0)
-    # the song with the smaller index stands before
-    assert weights.ndcg(scores(rows, [1]), found, (1,)) == 0
-    assert weights.ndcg(scores(rows, [1]), found, (2,)) == pytest.approx(1 / np.log2(3))
+
+
+def test_without_a_hit_the_weights_are_equal():
+    rows = [(0, song, {"content": song / 3}, False) for song in range(3)]
+    assert weights.learn(regular(rows)) == (
+        dict.fromkeys(("new", "light", "regular"), EQUAL),
+        0,
+    )
 
 
 def test_popularity_enters_by_a_share_of_quality():
@@ -155,13 +194,12 @@ def test_popularity_enters_by_a_share_of_quality():
         for listener in range(3)
         for song in range(3)
     ]
-    data = scores(rows, [1] * 3)
-    found, share = weights.learn(data, (1,), seed=1)
-    assert share > 0
-    mixed = weights.with_popularity(data, share)
-    assert weights.ndcg(mixed, found, (1,)) == 1
-    # without popularity all songs are alike, and the first one stands first
-    assert weights.ndcg(data, found, (1,)) == 0
+    data = regular(rows)
+    found, share = weights.learn(data)
+    assert (found["regular"], share) == (
+        dict.fromkeys(CHANNELS, 0) | {"quality": 1},
+        1,
+    )
     # as song_quality mixes them
     np.testing.assert_allclose(
         weights.with_popularity(data, 0.25).scores[:3, -1], [0.375, 0.425, 0.625]
@@ -170,26 +208,24 @@ def test_popularity_enters_by_a_share_of_quality():
 
 def test_builds_are_learned_from_together():
     # of two weeks, each listener is another one
-    first = scores(
-        [(0, 0, {"content": 1.0}, False), (0, 1, {"user_cf": 1.0}, True)], [1]
-    )
+    first = regular([(0, 0, {"content": 1.0}, False), (0, 1, {"user_cf": 1.0}, True)])
     second = scores(
         [
             (0, 0, {"content": 1.0}, True),
             (1, 0, {"content": 1.0}, True),
             (1, 1, {"user_cf": 1.0}, False),
         ],
-        [1, 2],
+        ["new", "light"],
     )
     both = weights.together([first, second])
     assert both.listeners.tolist() == [0, 0, 1, 2, 2]
-    assert both.held_out.tolist() == [1, 1, 2]
-    # one of the first week and two of the second, of whom one is given half
-    chosen = by_stage(dict.fromkeys(CHANNELS, 0) | {"content": 1})
-    assert weights.ndcg(both, chosen, (1,)) == pytest.approx(2 / 3)
+    assert both.stages.tolist() == ["regular", "new", "light"]
+    # two of three with a choice chose content
+    found, _ = weights.learn(weights.together([first, second, second]))
+    assert found["light"]["content"] == 1
 
 
-def test_of_more_pairs_than_memory_allows_listeners_of_all_builds_are_taken(
+def test_of_more_candidates_than_memory_allows_listeners_of_all_builds_are_taken(
     monkeypatch,
 ):
     # user_cf is right for the first listener, content for all others
@@ -199,7 +235,7 @@ def test_of_more_pairs_than_memory_allows_listeners_of_all_builds_are_taken(
         for is_new in [2 if listener else 0]
         for song in (0, 1, 2)
     ]
-    monkeypatch.setattr(weights, "_MAX_PAIRS", 9)
-    found, _ = weights.learn(scores(rows, [1] * 9), (1,), seed=1)
+    monkeypatch.setattr(weights, "_MAX_CANDIDATES", 9)
+    found, _ = weights.learn(regular(rows))
     # every third listener is taken, and two of the three are served by content
     assert found["regular"]["content"] > found["regular"]["user_cf"]
