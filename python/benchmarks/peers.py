@@ -4,8 +4,8 @@
 
 Simulates plays and builds them in a temporary copy of the project. Then `implicit`
 finds item neighbors (cosine and TF-IDF), factors (ALS) and a list for every listener
-from the matrix of that build; and `plain_script.py` makes the same five channels and a hundred
-songs per listener from the same files. Each runs in a process of its own.
+from the matrix of that build; and `plain_script.py` makes the same five channels and a
+hundred songs per listener from the same files. Each runs in a process of its own.
 """
 
 import argparse

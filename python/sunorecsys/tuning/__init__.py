@@ -146,9 +146,9 @@ def tune(
     """Search variables channel by channel, and then the weights of the channels.
 
     A channel keeps the variables it had if no trial does better by more than chance,
-    two standard errors listener by listener. The search is that of Optuna (tree-structured Parzen
-    estimator), seeded. How many trials the time allows depends on the machine; with
-    ``trials`` and time enough the same data give the same result.
+    two standard errors listener by listener. The search is that of Optuna
+    (tree-structured Parzen estimator), seeded. How many trials the time allows depends
+    on the machine; with ``trials`` and time enough the same data give the same result.
 
     Args:
         lab: with the variables that are there before.
