@@ -59,13 +59,14 @@ def top(scores: sp.csr_matrix, count: int) -> sp.csr_matrix:
 def neighbors_of_vectors(vectors: np.ndarray) -> sp.csr_matrix:
     """Return the cosines of each row's nearest rows."""
     vectors = normalize(vectors).astype(np.float32)
+    count = min(NEIGHBORS, len(vectors) - 1)
     rows, columns, values = [], [], []
     for first in range(0, len(vectors), BLOCK):
         near = vectors[first : first + BLOCK] @ vectors.T
         own = np.arange(len(near))
         near[own, own + first] = -1
-        best = np.argpartition(-near, NEIGHBORS, axis=1)[:, :NEIGHBORS]
-        rows.append(np.repeat(own + first, NEIGHBORS))
+        best = np.argpartition(-near, count, axis=1)[:, :count]
+        rows.append(np.repeat(own + first, count))
         columns.append(best.ravel())
         values.append(np.take_along_axis(near, best, axis=1).ravel())
     places = (np.concatenate(rows), np.concatenate(columns))
@@ -153,6 +154,7 @@ def main(landing: Path, output: Path) -> None:
     als.fit(matrix, show_progress=False)
     seeds = top(matrix, SEEDS)
     seeds.data[:] = 1
+    listed = min(CANDIDATES, count - 1)
 
     found = []
     for first in range(0, shape[0], BLOCK):
@@ -167,7 +169,7 @@ def main(landing: Path, output: Path) -> None:
                 ids, values = als.recommend(
                     np.arange(first, first + len(is_known)),
                     matrix[part],
-                    N=CANDIDATES,
+                    N=listed,
                     filter_already_liked_items=True,
                 )
                 dense = np.zeros(is_known.shape, np.float32)
@@ -175,20 +177,20 @@ def main(landing: Path, output: Path) -> None:
             else:
                 dense = (seeds[part] @ top_of(by_channel, name)).toarray()
             dense[is_known] = 0
-            worst = -np.partition(-dense, CANDIDATES, axis=1)[:, [CANDIDATES]]
+            worst = -np.partition(-dense, listed, axis=1)[:, [listed]]
             dense[dense < np.maximum(worst, 1e-9)] = 0
             dense /= np.maximum(dense.max(axis=1, keepdims=True), 1e-9)
             scores[name] = weight * dense
             blended += scores[name]
         scores["quality"] = np.where(blended > 0, 0.1 * quality, 0)
         blended += scores["quality"]
-        best = np.argsort(-blended, axis=1, kind="stable")[:, :CANDIDATES]
+        best = np.argsort(-blended, axis=1, kind="stable")[:, :listed]
         rows = np.arange(first, first + len(best))
         found.append(
             pa.table(
                 {
-                    "user": np.repeat(rows, CANDIDATES),
-                    "rank": np.tile(np.arange(1, CANDIDATES + 1), len(best)),
+                    "user": np.repeat(rows, listed),
+                    "rank": np.tile(np.arange(1, listed + 1), len(best)),
                     "song": best.ravel(),
                     "score": np.take_along_axis(blended, best, axis=1).ravel(),
                     **{

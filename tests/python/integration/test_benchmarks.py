@@ -80,6 +80,18 @@ def test_benchmarks_simulate_and_build_by_themselves(tmp_path):
     (built,) = json.loads(file.read_text())["runs"]
     assert (built["listeners"], built["songs"]) == (30, 30)
     assert "| 1,500 | 30 | 30 |" in shown
+    file = tmp_path / "peers.json"
+    shown = run("peers", "--plays", 1500, "--json", file)
+    rows = json.loads(file.read_text())["rows"]
+    assert {row["by"].split(",")[0] for row in rows} == {
+        "sunorecsys",
+        "implicit",
+        "plain_script.py",
+    }
+    for row in rows:
+        assert row["seconds"] > 0
+        assert row["peak_gb"] > 0
+        assert f"| {row['what']} | {row['by']} | {row['seconds']:.1f} |" in shown
     file = tmp_path / "serving.json"
     sizes = ("--calls", 3, "--requests", 20, "--connections", 2)
     shown = run("serving", "--plays", 1500, *sizes, "--json", file)
