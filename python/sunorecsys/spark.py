@@ -24,9 +24,9 @@ def prepare(project_root: Path) -> None:
     keep_build_lock(project_root)
     home = os.environ.get("JAVA_HOME")
     if shutil.which(f"{home}/bin/java" if home else "java") is None:
-        place = f"JAVA_HOME, which is {home}" if home else "the PATH"
+        place = f"in JAVA_HOME, which is {home}" if home else "on the PATH"
         raise SunorecsysError(
-            f"Spark needs Java 17 or newer, and there is none in {place}. Install it, "
+            f"Spark needs Java 17 or newer, and there is none {place}. Install it, "
             "such as openjdk-17-jre-headless on Debian and Ubuntu, or build without "
             "--target spark."
         )

@@ -3,7 +3,12 @@
 import importlib.util
 import json
 import math
+import os
 import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -19,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+TABLES = "warehouse/spark/sunorecsys.db"
 # Spark has no type for lists of one length
 TYPES = """
 select table_name, column_name, replace(data_type, '[50]', '[]') as data_type
@@ -30,7 +36,7 @@ class BothEngines:
     """The tables of the DuckDB file and the Parquet files of Spark, side by side."""
 
     def __init__(self, duckdb_project: Workspace, spark_project: Workspace):
-        self.spark_tables = spark_project.root / "warehouse/spark/sunorecsys.db"
+        self.spark_tables = spark_project.root / TABLES
         self.connection = duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
         database = duckdb_project.root / "warehouse" / "sunorecsys.duckdb"
@@ -154,17 +160,64 @@ def test_every_table_of_the_sample_is_the_same_on_spark(sample_project, workspac
 
 
 @pytest.fixture(scope="module")
-def landed(builds, tmp_path_factory):
-    """A landing of every kind, built on DuckDB and on Spark."""
-    week_before = builds.get("every kind of landing", every_kind_of_landing)
-    folder = tmp_path_factory.mktemp("landed")
-    on_duckdb, on_spark = (
-        week_before.twin(folder / name) for name in ("duckdb", "spark")
-    )
+def week_before(builds):
+    return builds.get("every kind of landing", every_kind_of_landing)
+
+
+@pytest.fixture(scope="module")
+def killed(week_before, tmp_path_factory):
+    """A copy in which Java was killed while Spark built, and what dbt said."""
+    workspace = week_before.twin(tmp_path_factory.mktemp("spark") / "project")
+    tables = workspace.root / TABLES
+    # as a job that is killed leaves a table of which Spark does not know yet
+    half = tables / "weekly_lists"
+    (half / "_temporary").mkdir(parents=True)
+    (half / "part-00000.parquet").write_bytes(b"PAR1")
+    with workspace.start(*DBT, "build", "--target", "spark") as process:
+        until = time.monotonic() + 300
+        while not (tables / "stg_songs" / "_SUCCESS").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        for children in Path(f"/proc/{process.pid}/task").glob("*/children"):
+            for child in map(int, children.read_text().split()):
+                if "java" in Path(f"/proc/{child}/cmdline").read_text():
+                    os.kill(child, signal.SIGKILL)
+        out, _ = process.communicate(timeout=300)
+    return workspace, process.returncode, out
+
+
+@pytest.fixture(scope="module")
+def landed(week_before, killed, tmp_path_factory):
+    """A landing of every kind, built on DuckDB, and on Spark after it was killed."""
+    on_duckdb = week_before.twin(tmp_path_factory.mktemp("duckdb") / "project")
     done = on_duckdb.run(*DBT, "build")
     assert done.returncode == 0, done.stdout[-3000:]
+    on_spark, *_ = killed
     build_on_spark(on_spark)
     return on_duckdb, on_spark
+
+
+def test_the_last_release_serves_when_java_is_killed(week_before, killed):
+    workspace, status, out = killed
+    assert status == 1, out[-3000:]
+    assert os.readlink(workspace.current) == os.readlink(week_before.current)
+    served = workspace.root / "landing" / "served"
+    assert [path.stem for path in served.iterdir()] == [f"week={WEEKS[0]}"]
+
+
+def test_a_build_without_java_says_what_to_install(workspace):
+    environment = workspace.environment | {"PATH": "/nowhere", "JAVA_HOME": ""}
+    done = subprocess.run(
+        [*DBT, "build", "--target", "spark"],
+        cwd=workspace.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "Spark needs Java 17 or newer, and there is none on the PATH" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_every_table_of_a_landing_is_the_same_on_spark(landed):
