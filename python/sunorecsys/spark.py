@@ -9,10 +9,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.lock import keep_build_lock
+from sunorecsys.vectors import column, matrix
 
 
 def prepare(project_root: Path) -> None:
@@ -61,6 +64,69 @@ def write_query(sql: str, *, reads: Iterable[str], table: str) -> None:
             rows = _relation(session, name).sql_query()
             session.execute(f"create view {name} as {rows}")
         _write(session.sql(sql).to_arrow_table(), table)
+
+
+def song_factors(
+    interactions: pa.Table,
+    songs: pa.Table,
+    *,
+    factors: int,
+    listener_ridge: float,
+    iterations: int,
+    alpha: float,
+    seed: int,
+    **_: float,
+) -> pa.Table:
+    """Return what ``als.song_factors`` does, learned by pyspark.ml on all machines.
+
+    Its ALS has one ridge, which it multiplies by the entries of a listener or of a
+    song: here that which gives a listener of as many songs as the mean
+    ``listener_ridge``. The ridges of songs are not taken, and factors are others than
+    those of the driver.
+
+    Args:
+        interactions: user_index, song_index and weight (above 0).
+        songs: song_index 0 … n - 1.
+        factors: length of a vector.
+        listener_ridge: by which a listener's factors are pulled towards 0.
+        iterations: of both half-steps.
+        alpha: confidence per weight.
+        seed: of the random start.
+    """
+    from pyspark.ml.recommendation import ALS
+
+    found = np.zeros((len(songs), factors), np.float32)
+    if len(interactions) > 0:
+        listeners = pc.count_distinct(interactions["user_index"]).as_py()
+        # there the confidence of an entry is 1 + alpha x rating, here alpha x weight
+        rating = pc.subtract(pc.multiply(interactions["weight"], alpha), 1.0)
+        rows = interactions.select(["user_index", "song_index"]).append_column(
+            # an entry of rating 0 would count as none
+            "rating",
+            pc.max_element_wise(rating, 1e-6),
+        )
+        # a session is there before anything of pyspark.ml is
+        ratings = _spark().createDataFrame(rows)
+        learned = ALS(
+            rank=factors,
+            maxIter=iterations,
+            regParam=listener_ridge * listeners / len(interactions),
+            alpha=1.0,
+            implicitPrefs=True,
+            seed=seed,
+            userCol="user_index",
+            itemCol="song_index",
+        ).fit(ratings)
+        vectors = learned.itemFactors.toArrow()
+        found[vectors["id"].to_numpy()] = matrix(
+            vectors["features"], factors, np.float32
+        )
+    return pa.table(
+        {
+            "song_index": pa.array(np.arange(len(songs), dtype=np.int32)),
+            "factors": column(found),
+        }
+    )
 
 
 def remove_files(schema: str, identifier: str) -> None:

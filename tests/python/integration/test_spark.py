@@ -7,10 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 from town import WEEKS, event, write_feedback
 
@@ -110,6 +112,54 @@ def is_same(one, other) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return one == other or math.isclose(one, other, rel_tol=1e-9)
     return one == other
+
+
+LEARN = """
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from sunorecsys import als, spark
+from sunorecsys.vectors import matrix
+
+folder, songs = Path(sys.argv[1]), int(sys.argv[2])
+user, song, weight = np.load(folder / "told.npy").T
+rows = pa.table(
+    {
+        "user_index": pa.array(user.astype(int), pa.int32()),
+        "song_index": pa.array(song.astype(int), pa.int32()),
+        "weight": weight,
+    }
+)
+settings = {"factors": 20, "iterations": 15, "alpha": 40.0}
+settings |= {"listener_ridge": 0.1, "song_ridge": 0.1, "song_ridge_per_listener": 0.0}
+all_songs = pa.table({"song_index": pa.array(range(songs), pa.int32())})
+for name, learn, seed in (
+    ("driver", als, 42), ("other_seed", als, 43), ("spark", spark, 42)
+):
+    found = learn.song_factors(rows, all_songs, seed=seed, **settings)
+    of_users = als.user_factors(
+        found, rows, factors=20, regularization=0.1, alpha=40.0
+    )
+    vectors = matrix(found["factors"], 20, float)
+    scores = np.zeros((1 + int(user.max()), songs))
+    scores[of_users["user_index"]] = matrix(of_users["factors"], 20, float) @ vectors.T
+    np.save(folder / f"{name}.npy", scores)
+"""
+
+
+def is_held(row) -> bool:
+    user, song, _ = row
+    return (7 * user + song) % 5 == 0
+
+
+def top_songs(scores, told) -> dict[int, set[int]]:
+    """Return the best 20 songs of each listener that they were not told of."""
+    for user, song, _ in told:
+        scores[user, song] = -np.inf
+    return {user: set(np.argsort(-row)[:20]) for user, row in enumerate(scores)}
 
 
 def build_on_spark(workspace: Workspace, *arguments: str) -> None:
@@ -249,6 +299,33 @@ def test_a_release_from_spark_answers_as_one_from_duckdb(landed):
             if isinstance(answer, dict):
                 answer.pop("release_id", None)
         assert is_same(one, other), (question, one, other)
+
+
+def test_als_of_spark_recommends_what_the_driver_does(sample_project, tmp_path):
+    """Of a fifth of the songs that listeners played and the factors were not told."""
+    rows = sample_project.query(
+        "select user_index, song_index, weight from user_songs where weight > 0"
+    )
+    told, held = (
+        [row for row in rows if is_held(row) == held] for held in (False, True)
+    )
+    songs = 1 + max(song for _, song, _ in rows)
+    np.save(tmp_path / "told.npy", np.array(told))
+    done = sample_project.run(sys.executable, "-c", LEARN, tmp_path, songs)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lists = {
+        name: top_songs(np.load(tmp_path / f"{name}.npy"), told)
+        for name in ("driver", "other_seed", "spark")
+    }
+    recall, shared = {}, {}
+    for name, best in lists.items():
+        recall[name] = np.mean([song in best[user] for user, song, _ in held])
+        shared[name] = np.mean(
+            [len(best[user] & lists["driver"][user]) / 20 for user in best]
+        )
+    # a list of 20 of 600 songs by chance holds a thirtieth
+    assert recall["spark"] > 0.8 * recall["driver"] > 0.1, recall
+    assert shared["spark"] > 0.8 * shared["other_seed"], shared
 
 
 @pytest.mark.large
