@@ -10,12 +10,7 @@
     {{ return(run_query(count).columns[0].values()[0] | int) }}
 {% endmacro %}
 
-{# Spark builds the sample only. #}
+{# Spark has no function that lists files. #}
 {% macro spark__landing_files(kind, ending) %}
-    {%- if var('source') == 'landing' -%}
-        {{ exceptions.raise_compiler_error(
-            'source is landing, and Spark builds the sample only. Use target duckdb.'
-        ) }}
-    {%- endif -%}
-    {{ return(0) }}
+    {{ return(adapter.landing_files(kind, ending)) }}
 {% endmacro %}

@@ -4,11 +4,9 @@
 #}
 {% macro landing_or_sample(kind) %}
     {%- set sample = ref('sample_' ~ kind) -%}
-    {%- if not execute or not source_is_landing() -%}
-        {{ sample }}
-    {%- elif landing_files(kind) == 0 -%}
-        (select * from {{ sample }} where false)
-    {%- else -%}
-        read_parquet('landing/{{ kind }}/*.parquet', union_by_name = true)
+    {%- if not source_is_landing() -%}
+        {{ return(sample) }}
     {%- endif -%}
+    {%- set seed = graph.nodes['seed.' ~ project_name ~ '.sample_' ~ kind] -%}
+    {{ return(landing_rows(kind, seed.config.column_types)) }}
 {% endmacro %}

@@ -1,5 +1,8 @@
 {# Whether this build reads landing: asked for, or `auto` and landing holds songs. #}
 {% macro source_is_landing() %}
+    {%- if not execute -%}
+        {{ return(false) }}
+    {%- endif -%}
     {%- if var('source') not in ['auto', 'landing', 'sample'] -%}
         {{ exceptions.raise_compiler_error(
             "source is '" ~ var('source') ~ "'; use auto, landing or sample."

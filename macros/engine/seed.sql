@@ -6,11 +6,8 @@
     {%- set relation = api.Relation.create(
         identifier=model.alias, schema=schema, type='table'
     ) -%}
-    {%- set old_relation = adapter.get_relation(
-        database=database, schema=schema, identifier=model.alias
-    ) -%}
     {%- set columns = model.config.column_types -%}
-    {%- do adapter.drop_relation(old_relation) if old_relation is not none -%}
+    {%- do adapter.drop_relation(relation) -%}
     {%- call statement('csv') -%}
         create or replace temporary view {{ model.alias }}_csv (
             {%- for name in columns %}

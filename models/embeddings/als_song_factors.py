@@ -1,4 +1,4 @@
-from sunorecsys import als
+from sunorecsys import als, spark
 
 
 def model(dbt, session):
@@ -8,7 +8,8 @@ def model(dbt, session):
         .select("listener_ridge, song_ridge, song_ridge_per_listener")
         .fetchall()
     )
-    return als.song_factors(
+    learn = spark if dbt.config.meta_get("is_distributed") else als
+    return learn.song_factors(
         dbt.ref("tagged_matrix").to_arrow_table(),
         dbt.ref("catalogue").select("song_index").to_arrow_table(),
         factors=dbt.config.meta_get("factors"),

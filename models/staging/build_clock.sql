@@ -42,5 +42,5 @@ select
     cast(as_of as timestamp) as as_of,
     cast(date_trunc('week', as_of) as date) as week_start,
     cast(as_of - interval 7 day as timestamp) as this_week_from,
-    '{{ "landing" if execute and source_is_landing() else "sample" }}' as source
+    '{{ "landing" if source_is_landing() else "sample" }}' as source
 from clock

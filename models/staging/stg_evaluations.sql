@@ -2,35 +2,19 @@ with
 
 evaluations as (
 
-    {% if execute and landing_files('evaluations') > 0 -%}
-    select
-        as_of,
-        evaluated_until,
-        source,
-        variant,
-        recommender,
-        history_stage,
-        metric,
-        k,
-        value,
-        standard_error,
-        users
-    from read_parquet('landing/evaluations/*.parquet')
-    {%- else -%}
-    select
-        cast(null as timestamp) as as_of,
-        cast(null as timestamp) as evaluated_until,
-        cast(null as string) as source,
-        cast(null as string) as variant,
-        cast(null as string) as recommender,
-        cast(null as string) as history_stage,
-        cast(null as string) as metric,
-        cast(null as integer) as k,
-        cast(null as double) as value,
-        cast(null as double) as standard_error,
-        cast(null as bigint) as users
-    where false
-    {%- endif %}
+    select * from {{ landing_rows('evaluations', {
+        'as_of': 'timestamp',
+        'evaluated_until': 'timestamp',
+        'source': 'string',
+        'variant': 'string',
+        'recommender': 'string',
+        'history_stage': 'string',
+        'metric': 'string',
+        'k': 'integer',
+        'value': 'double',
+        'standard_error': 'double',
+        'users': 'bigint',
+    }) }}
 
 ),
 

@@ -1,48 +1,21 @@
-{#- a damaged line is a row in which something is null -#}
-{%- set files = {
-    'parquet': "read_parquet('landing/feedback/*.parquet')",
-    'jsonl': "read_json(
-        'landing/feedback/*.jsonl',
-        format = 'newline_delimited',
-        ignore_errors = true,
-        columns = {
-            received_at: 'timestamp',
-            event_id: 'varchar',
-            user_id: 'varchar',
-            song_id: 'varchar',
-            interaction_type: 'varchar',
-            occurred_at: 'timestamp',
-            weight: 'double'
-        }
-    )",
+{%- set columns = {
+    'received_at': 'timestamp',
+    'event_id': 'string',
+    'user_id': 'string',
+    'song_id': 'string',
+    'interaction_type': 'string',
+    'occurred_at': 'timestamp',
+    'weight': 'double',
 } -%}
 
 with
 
+-- a damaged line is a row in which something is null
 feedback as (
 
-    select
-        cast(null as timestamp) as received_at,
-        cast(null as string) as event_id,
-        cast(null as string) as user_id,
-        cast(null as string) as song_id,
-        cast(null as string) as interaction_type,
-        cast(null as timestamp) as occurred_at,
-        cast(null as double) as weight
-    {% if execute and source_is_landing() -%}
-    {% for ending, relation in files.items() if landing_files('feedback', ending) -%}
+    select * from {{ landing_rows('feedback', columns, source_is_landing()) }}
     union all
-    select
-        received_at,
-        event_id,
-        user_id,
-        song_id,
-        interaction_type,
-        occurred_at,
-        weight
-    from {{ relation }}
-    {% endfor %}
-    {%- endif %}
+    select * from {{ landing_lines('feedback', columns, source_is_landing()) }}
 
 )
 

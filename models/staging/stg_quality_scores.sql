@@ -2,21 +2,12 @@ with
 
 quality_scores as (
 
-    {% if execute and source_is_landing() and landing_files('quality') > 0 -%}
-    select
-        song_id,
-        signal,
-        score,
-        exported_at
-    from read_parquet('landing/quality/*.parquet')
-    {%- else -%}
-    select
-        cast(null as string) as song_id,
-        cast(null as string) as signal,
-        cast(null as double) as score,
-        cast(null as timestamp) as exported_at
-    where false
-    {%- endif %}
+    select * from {{ landing_rows('quality', {
+        'song_id': 'string',
+        'signal': 'string',
+        'score': 'double',
+        'exported_at': 'timestamp',
+    }, source_is_landing()) }}
 
 ),
 

@@ -2,21 +2,12 @@ with
 
 score_histograms as (
 
-    {% if execute and source_is_landing() and landing_files('monitoring') > 0 -%}
-    select
-        week_start,
-        channel,
-        score_bin,
-        candidates
-    from read_parquet('landing/monitoring/*.parquet')
-    {%- else -%}
-    select
-        cast(null as date) as week_start,
-        cast(null as string) as channel,
-        cast(null as integer) as score_bin,
-        cast(null as bigint) as candidates
-    where false
-    {%- endif %}
+    select * from {{ landing_rows('monitoring', {
+        'week_start': 'date',
+        'channel': 'string',
+        'score_bin': 'integer',
+        'candidates': 'bigint',
+    }, source_is_landing()) }}
 
 ),
 

@@ -3,23 +3,18 @@ with
 -- lists that were served before a column was logged lack it
 served_lists as (
 
-    select
-        cast(null as date) as week_start,
-        cast(null as string) as user_id,
-        cast(null as integer) as playlist_rank,
-        cast(null as string) as song_id,
-        cast(null as double) as blended_score,
-        cast(null as string) as primary_channel,
-        cast(null as string) as reason,
-        cast(null as timestamp) as as_of,
-        cast(null as string) as variant,
-        cast(null as string) as experiment
-    where false
-    {% if execute and source_is_landing() and landing_files('served') > 0 -%}
-    union all by name
-    select *
-    from read_parquet('landing/served/*.parquet', union_by_name = true)
-    {%- endif %}
+    select * from {{ landing_rows('served', {
+        'week_start': 'date',
+        'user_id': 'string',
+        'playlist_rank': 'integer',
+        'song_id': 'string',
+        'blended_score': 'double',
+        'primary_channel': 'string',
+        'reason': 'string',
+        'as_of': 'timestamp',
+        'variant': 'string',
+        'experiment': 'string',
+    }, source_is_landing()) }}
 
 ),
 

@@ -1,55 +1,190 @@
-"""Python models on Spark: the same functions, on rows that come from its tables."""
+"""What Spark cannot do itself, done by DuckDB in this process, on its tables' files."""
 
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from sunorecsys.errors import SunorecsysError
+from sunorecsys.lock import keep_build_lock
+from sunorecsys.vectors import column, matrix
 
 
-class Relation:
-    """What a Python model asks of ``dbt.ref``, answered by a Spark DataFrame."""
+def prepare(project_root: Path) -> None:
+    """Hold the right to build for the life of this process, and look for Java.
 
-    def __init__(self, rows: Any) -> None:
-        """Wrap a DataFrame."""
-        self._rows = rows
-
-    def select(self, columns: str) -> "Relation":
-        """Return some columns, named as in SQL."""
-        return Relation(self._rows.select(*columns.replace(" ", "").split(",")))
-
-    def filter(self, condition: str) -> "Relation":
-        """Return the rows for which a condition in SQL is true."""
-        return Relation(self._rows.filter(condition))
-
-    def limit(self, rows: int) -> "Relation":
-        """Return so many rows at most."""
-        return Relation(self._rows.limit(rows))
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """Return all rows."""
-        return [tuple(row) for row in self._rows.collect()]
-
-    def to_arrow_table(self) -> pa.Table:
-        """Return all rows, in the memory of this process."""
-        return self._rows.toArrow()
+    Raises:
+        SunorecsysError: another process builds this project, or there is no Java.
+    """
+    keep_build_lock(project_root)
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which(f"{home}/bin/java" if home else "java") is None:
+        place = f"in JAVA_HOME, which is {home}" if home else "on the PATH"
+        raise SunorecsysError(
+            f"Spark needs Java 17 or newer, and there is none {place}. Install it, "
+            "such as openjdk-17-jre-headless on Debian and Ubuntu, or build without "
+            "--target spark."
+        )
 
 
 def write_model(code: str, *, file: str, table: str) -> None:
-    """Run a Python model in this process, and write what it returns as Parquet.
+    """Run a Python model in this process, and write what it returns as a table.
 
     Args:
         code: the model as dbt compiled it, with its ``dbtObj``.
         file: where the model was written, for tracebacks.
         table: where the rows go.
     """
-    from pyspark.sql import SparkSession
-
-    spark = SparkSession.builder.getOrCreate()
     names: dict[str, Any] = {"__name__": "dbt_model"}
     exec(compile(code, file, "exec"), names)  # noqa: S102
-    dbt = names["dbtObj"](lambda name: Relation(spark.table(name)))
-    rows = names["model"](dbt, spark)
+    with _session() as session:
+        dbt = names["dbtObj"](lambda name: _relation(session, name))
+        _write(names["model"](dbt, session), table)
+
+
+def write_query(sql: str, *, reads: Iterable[str], table: str) -> None:
+    """Run a query of DuckDB on tables of Spark, and write its rows as a table.
+
+    Args:
+        sql: the query, which names tables as Spark does.
+        reads: the tables, each as schema.name.
+        table: where the rows go.
+    """
+    with _session() as session:
+        for name in reads:
+            session.execute(f"create schema if not exists {name.split('.')[0]}")
+            rows = _relation(session, name).sql_query()
+            session.execute(f"create view {name} as {rows}")
+        _write(session.sql(sql).to_arrow_table(), table)
+
+
+def song_factors(
+    interactions: pa.Table,
+    songs: pa.Table,
+    *,
+    factors: int,
+    listener_ridge: float,
+    iterations: int,
+    alpha: float,
+    seed: int,
+    **_: float,
+) -> pa.Table:
+    """Return what ``als.song_factors`` does, learned by pyspark.ml on all machines.
+
+    Its ALS has one ridge, which it multiplies by the entries of a listener or of a
+    song: here that which gives a listener of as many songs as the mean
+    ``listener_ridge``. The ridges of songs are not taken, and factors are others than
+    those of the driver.
+
+    Args:
+        interactions: user_index, song_index and weight (above 0).
+        songs: song_index 0 … n - 1.
+        factors: length of a vector.
+        listener_ridge: by which a listener's factors are pulled towards 0.
+        iterations: of both half-steps.
+        alpha: confidence per weight.
+        seed: of the random start.
+    """
+    from pyspark.ml.recommendation import ALS
+
+    found = np.zeros((len(songs), factors), np.float32)
+    if len(interactions) > 0:
+        listeners = pc.count_distinct(interactions["user_index"]).as_py()
+        # there the confidence of an entry is 1 + alpha x rating, here alpha x weight
+        rating = pc.subtract(pc.multiply(interactions["weight"], alpha), 1.0)
+        rows = interactions.select(["user_index", "song_index"]).append_column(
+            # an entry of rating 0 would count as none
+            "rating",
+            pc.max_element_wise(rating, 1e-6),
+        )
+        # a session is there before anything of pyspark.ml is
+        ratings = _spark().createDataFrame(rows)
+        learned = ALS(
+            rank=factors,
+            maxIter=iterations,
+            regParam=listener_ridge * listeners / len(interactions),
+            alpha=1.0,
+            implicitPrefs=True,
+            seed=seed,
+            userCol="user_index",
+            itemCol="song_index",
+        ).fit(ratings)
+        vectors = learned.itemFactors.toArrow()
+        found[vectors["id"].to_numpy()] = matrix(
+            vectors["features"], factors, np.float32
+        )
+    return pa.table(
+        {
+            "song_index": pa.array(np.arange(len(songs), dtype=np.int32)),
+            "factors": column(found),
+        }
+    )
+
+
+def remove_files(schema: str, identifier: str) -> None:
+    """Remove the files of a table that Spark does not know, as a killed job leaves.
+
+    Spark makes no table where files are.
+    """
+    spark = _spark()
+    if not spark.catalog.tableExists(f"{schema}.{identifier}"):
+        hadoop = spark._jvm.org.apache.hadoop.fs
+        folder = hadoop.Path(spark.catalog.getDatabase(schema).locationUri, identifier)
+        files = folder.getFileSystem(spark._jsc.hadoopConfiguration())
+        files.delete(folder, True)
+
+
+def _spark() -> Any:
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.getOrCreate()
+
+
+@contextmanager
+def _session() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory, set as the profile sets that of a DuckDB build."""
+    limit = os.environ.get("SUNORECSYS_MEMORY_LIMIT", "4GB")
+    with duckdb.connect(
+        config={"memory_limit": limit, "preserve_insertion_order": False}
+    ) as session:
+        session.execute("set TimeZone = 'UTC'")
+        yield session
+
+
+def _relation(session: duckdb.DuckDBPyConnection, name: str) -> Any:
+    """Return a table of Spark as a relation of DuckDB, of the types it has there.
+
+    Raises:
+        SunorecsysError: its files lie on no disk of this machine.
+    """
+    files = [urlsplit(file) for file in _spark().table(name).inputFiles()]
+    if any(file.scheme != "file" for file in files):
+        raise SunorecsysError(
+            f"The table {name} lies on {files[0].scheme}:, and Python models read "
+            "files. Let SUNORECSYS_SPARK_WAREHOUSE name a disk that all machines share."
+        )
+    rows = session.read_parquet([unquote(file.path) for file in files])
+    return rows.project(
+        ", ".join(
+            # times of Spark have a time zone
+            f'cast("{name}" as timestamp) as "{name}"'
+            if kind == "TIMESTAMP WITH TIME ZONE"
+            else f'"{name}"'
+            for name, kind in zip(rows.columns, rows.types, strict=True)
+        )
+    )
+
+
+def _write(rows: pa.Table | pa.RecordBatchReader, table: str) -> None:
     if isinstance(rows, pa.RecordBatchReader):
         rows = rows.read_all()
-    spark.createDataFrame(rows).write.mode("overwrite").format("parquet").saveAsTable(
-        table
-    )
+    frame = _spark().createDataFrame(rows)
+    frame.write.mode("overwrite").format("parquet").saveAsTable(table)

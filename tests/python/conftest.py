@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import httpx
+import jinja2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -270,20 +272,37 @@ def serving(workspace: Workspace, *arguments: str, **environment: str):
             server.stop()
 
 
+def staging_sql(model: str, landing: Path) -> str:
+    """Return the SQL of a staging model as DuckDB runs it on the files of a landing."""
+    environment = jinja2.Environment()
+    names = environment.globals
+    names["adapter"] = SimpleNamespace(dispatch=lambda name: names[f"duckdb__{name}"])
+    names |= {
+        "execute": True,
+        "return": lambda value: value,
+        "source_is_landing": lambda: True,
+        "landing_files": lambda kind, ending="parquet": len(
+            list((landing / kind).glob(f"*.{ending}"))
+        ),
+    }
+    macros = ROOT / "macros"
+    for path in (
+        *(macros / f"{name}.sql" for name in ("no_rows", "landing_rows")),
+        macros / "landing_lines.sql",
+        *(macros / "engine" / f"{name}_type.sql" for name in ("list", "struct")),
+    ):
+        names |= vars(environment.from_string(path.read_text()).module)
+    sql = (ROOT / "models" / "staging" / f"{model}.sql").read_text()
+    return environment.from_string(sql).render().replace("landing/", f"{landing}/")
+
+
 def staged(folder: Path) -> list[str]:
-    """Return the event ids that the model stg_feedback would see, files as they are."""
-    sql = (ROOT / "models" / "staging" / "stg_feedback.sql").read_text()
-    relation = sql.split("'jsonl': \"")[1].split('",\n}')[0]
-    parts = []
-    if list(folder.glob("*.jsonl")):
-        parts.append(relation.replace("landing/feedback", str(folder)))
-    if list(folder.glob("*.parquet")):
-        parts.append(f"read_parquet('{folder}/*.parquet')")
-    found = []
-    for part in parts:
-        found += duckdb.sql(
-            f"select event_id from {part} where event_id is not null"
-        ).fetchall()
+    """Return the event ids that stg_feedback sees in a folder, repeats as well."""
+    sql = staging_sql("stg_feedback", folder.parent)
+    cte = sql.split("\n\n)\n\n-- a retry")[0] + "\n\n)"
+    found = duckdb.sql(
+        f"{cte} select event_id from feedback where event_id is not null"
+    ).fetchall()
     return sorted(row[0] for row in found)
 
 

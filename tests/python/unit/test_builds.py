@@ -3,12 +3,11 @@
 from datetime import datetime
 
 import duckdb
-import jinja2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import ROOT
+from conftest import staging_sql
 from sunorecsys import builds
 
 
@@ -95,17 +94,10 @@ def test_what_is_no_build_raises(folder):
 
 def test_the_model_reads_what_is_written(tmp_path, folder):
     """The columns and types of stg_builds, with files and without."""
+    without = staging_sql("stg_builds", tmp_path)
     with builds.recorded(tmp_path):
         pass
-    sql = (ROOT / "models" / "staging" / "stg_builds.sql").read_text()
-    with_files, without = sql.split("{%- else -%}")
-    with_files = with_files.split("-%}")[1].replace("landing/", f"{tmp_path}/")
-    without = jinja2.Template(without.split("{%-")[0]).render(
-        list_type="{}[]".format,
-        struct_type=lambda fields: (
-            f"struct({', '.join(' '.join(field) for field in fields.items())})"
-        ),
-    )
+    with_files = staging_sql("stg_builds", tmp_path)
     one, none = duckdb.sql(with_files), duckdb.sql(without)
     assert (one.columns, one.types) == (none.columns, none.types)
     assert len(one.fetchall()) == 1
