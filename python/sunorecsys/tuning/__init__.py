@@ -152,8 +152,8 @@ def tune(
 
     Args:
         lab: with the variables that are there before.
-        seconds: how long it may take; a trial is begun only if one as long as the
-            longest before would end in time.
+        seconds: how long it may take; after the first of its channel a trial is begun
+            only if one as long as the longest before would end in time.
         trials: of each channel at most; None: as many as the time allows.
         seed: of all searches.
         largest_top_k: of neighbors of a seed song; a release holds as many.
@@ -176,9 +176,10 @@ def tune(
     whole = clock.elapsed()
     clock.say(f"as it is: blended {before['blended'].mean():.4f}")
     # the builds that weights are learned from, and the last one with all that was
-    # learned, take about as long, and longer if what is learned does
+    # learned, take about as long, and longer if what is learned does; one trial of each
+    # channel takes less than two of them
     builds = 1 + len(lab.views)
-    if clock.left() < builds * whole + whole / 2:
+    if clock.left() < (builds + 2) * whole:
         raise SunorecsysError(
             f"{seconds / 60:.3g} minutes are too short for one trial: the first build "
             f"took {whole:.0f} seconds, and {builds} more follow. Give --minutes "
@@ -265,7 +266,10 @@ def _search(
     best_ndcg = before
     longest = 0.0
     count = 0
-    while clock.elapsed() + longest < until and (trials is None or count < trials):
+    # one in any case: the first start is worth more than any search for another channel
+    while count == 0 or (
+        clock.elapsed() + longest < until and (trials is None or count < trials)
+    ):
         begun = clock.elapsed()
         trial = study.ask()
         changed = stage.suggest(trial)
