@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.lock import keep_build_lock
+from sunorecsys.release.content import quoted_name
 from sunorecsys.vectors import column, matrix
 
 
@@ -60,9 +61,10 @@ def write_query(sql: str, *, reads: Iterable[str], table: str) -> None:
     """
     with _session() as session:
         for name in reads:
-            session.execute(f"create schema if not exists {name.split('.')[0]}")
+            schema, table_read = map(quoted_name, name.split("."))
             rows = _relation(session, name).sql_query()
-            session.execute(f"create view {name} as {rows}")
+            session.execute(f"create schema if not exists {schema}")
+            session.execute(f"create view {schema}.{table_read} as {rows}")
         _write(session.sql(sql).to_arrow_table(), table)
 
 
@@ -175,10 +177,12 @@ def _relation(session: duckdb.DuckDBPyConnection, name: str) -> Any:
     return rows.project(
         ", ".join(
             # times of Spark have a time zone
-            f'cast("{name}" as timestamp) as "{name}"'
+            f"cast({quoted} as timestamp) as {quoted}"
             if kind == "TIMESTAMP WITH TIME ZONE"
-            else f'"{name}"'
-            for name, kind in zip(rows.columns, rows.types, strict=True)
+            else quoted
+            for quoted, kind in zip(
+                map(quoted_name, rows.columns), rows.types, strict=True
+            )
         )
     )
 
