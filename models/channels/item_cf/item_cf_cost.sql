@@ -2,7 +2,7 @@
 {%- set bytes_per_pair = 100 -%}
 {%- set caps = [] -%}
 {%- for divisor in (1, 2, 4, 8, 16) -%}
-    {%- do caps.append([var('max_songs_per_listener') // divisor, 1] | max) -%}
+{%- do caps.append([var('max_songs_per_listener') // divisor, 1] | max) -%}
 {%- endfor -%}
 
 with
