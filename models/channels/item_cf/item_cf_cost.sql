@@ -1,5 +1,6 @@
 {#- of a pair of songs while its listeners are counted, measured -#}
 {%- set bytes_per_pair = 100 -%}
+{%- set limit_gb = 'coalesce(' ~ positive_or_null('item_cf_memory_gb') ~ ', 1e300)' -%}
 {%- set caps = [] -%}
 {%- for divisor in (1, 2, 4, 8, 16) -%}
 {%- do caps.append([var('max_songs_per_listener') // divisor, 1] | max) -%}
@@ -73,7 +74,7 @@ affordable as (
 
     select max(max_songs_per_listener) as max_songs_per_listener
     from costs
-    where memory_gb <= {{ positive_or_null('item_cf_memory_gb') }}
+    where memory_gb <= {{ limit_gb }}
 
 )
 
@@ -84,7 +85,7 @@ where
     case
         when
             costs.max_songs_per_listener < {{ caps[0] }}
-            or costs.memory_gb <= {{ positive_or_null('item_cf_memory_gb') }}
+            or costs.memory_gb <= {{ limit_gb }}
             then true
         else
             {{ stop_with(

@@ -83,6 +83,7 @@ def test_the_channel_that_is_right_gets_the_weight():
     # content says 1 for song 2, and user_cf 1/4 more for song 3
     assert found["regular"]["content"] > found["regular"]["user_cf"] / 4
     assert sum(found["regular"].values()) == pytest.approx(1, abs=0.003)
+    assert min(found["regular"].values()) >= 0
     # what says nothing gets nothing
     assert found["regular"]["item_cf"] == found["regular"]["prompt"] == 0
 
