@@ -13,8 +13,9 @@ build: $(VENV)/installed
 
 test: $(VENV)/installed-tests warehouse/sunorecsys.duckdb
 	$(BIN)/dbt --quiet test --select test_type:unit
-	# a file stays with one process, which builds what its tests need
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	# a file stays with one process, which builds what its tests need; long ones first
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder
 
 lint: $(VENV)/installed-tests
 	$(BIN)/ruff check .
