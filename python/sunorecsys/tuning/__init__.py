@@ -48,8 +48,8 @@ _MATRIX = ("interaction_matrix", "listener_matrix", "tag_rows", "tagged_matrix")
 # the name of learned weights in the copy
 _VARIANT = "learned"
 
-# standard errors by which a trial must be better than the best before it: with few
-# listeners the best of many trials is the luckiest one
+# standard errors by which what is searched must be better than the best before it: with
+# few listeners the best of many trials is the luckiest one
 _CHANCE = 2.0
 
 # single-precision multiplications and additions that two cores do in a second
@@ -145,8 +145,9 @@ def tune(
 ) -> Tuned:
     """Search variables channel by channel, and then the weights of the channels.
 
-    A channel keeps the variables it had if no trial does better by more than chance,
-    two standard errors listener by listener. The search is that of Optuna
+    Of the variables that a channel had and those that have been good on other data, the
+    best begin; what is searched takes their place if it does better by more than
+    chance, two standard errors listener by listener. The search is that of Optuna
     (tree-structured Parzen estimator), seeded. How many trials the time allows depends
     on the machine; with ``trials`` and time enough the same data give the same result.
 
@@ -278,7 +279,9 @@ def _search(
         study.tell(trial, ndcg.mean())
         count += 1
         longest = max(longest, clock.elapsed() - begun)
-        if _is_better(ndcg, best_ndcg):
+        # what has been good on other data needs less proof than what is searched here
+        is_start = count <= len(stage.starts)
+        if _is_better(ndcg, best_ndcg, 0 if is_start else _CHANCE):
             best, best_ndcg = changed, ndcg
         shown = ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
         clock.say(
@@ -287,11 +290,13 @@ def _search(
     return best, count, longest
 
 
-def _is_better(ndcg: Matrix, than: Matrix) -> bool:
-    """Return whether the mean is higher by more than chance, listener by listener."""
+def _is_better(ndcg: Matrix, than: Matrix, errors: float) -> bool:
+    """Return whether the mean is higher by so many standard errors of the gains."""
     gains = ndcg - than
-    error = gains.std(ddof=1) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
-    return bool(gains.mean() > _CHANCE * error)
+    if len(gains) == 1:
+        return False
+    error = gains.std(ddof=1) / math.sqrt(len(gains))
+    return bool(gains.mean() > errors * error)
 
 
 def _short(value: Any) -> str:
@@ -341,7 +346,9 @@ def _stages(
     top_ks = [k for k in (20, 50, 100, 200, 400) if k <= largest_top_k]
     factors = [f for f in (16, 32, 64, 128, 256) if f <= largest_factors]
     most_tagged = 4.0 if tags else 0.0
-    half_lives = [None, *(d for d in (15.0, 30.0, 60.0, 120.0, 365.0) if d < days)]
+    half_lives = [None, *(d for d in (15.0, 30.0, 60.0, 120.0, 365.0) if d < 2 * days)]
+    # 60 and 15 days, or what the times allow
+    slow, fast = half_lives[:4][-1], half_lives[:2][-1]
     most_relative = 1.0 if weights > 1 else 0.0
     similarities = ["rp3beta", "tfidf"]
     max_rows = rows + (min(tag_rows, 2000) if tags else 0)
@@ -436,12 +443,13 @@ def _stages(
                     "relative_weights": most_relative / 2,
                     "tag_weight": most_tagged / 2,
                     "listener_damping": damping,
-                    "matrix_half_life_days": half_lives[len(half_lives) // 2],
+                    "matrix_half_life_days": half_life,
                 }
-                for count, regularization, alpha, damping in (
-                    (64, 0.005, 12.0, 0.25),
-                    (64, 0.016, 4.0, 0.5),
-                    (256, 0.006, 12.0, 0.25),
+                for count, regularization, alpha, damping, half_life in (
+                    (64, 0.005, 12.0, 0.25, slow),
+                    (64, 0.016, 4.0, 0.5, slow),
+                    *([(64, 0.016, 4.0, 0.5, fast)] if fast != slow else []),
+                    (256, 0.006, 12.0, 0.25, slow),
                 )
             ),
             user_cf,

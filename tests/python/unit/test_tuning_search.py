@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sunorecsys.tuning import _is_better
+from sunorecsys.tuning import _Clock, _is_better, _search, _Stage
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,14 @@ from sunorecsys.tuning import _is_better
 )
 def test_more_than_chance_is_better(gains, is_better):
     before = np.linspace(0, 0.5, len(gains))
-    assert _is_better(before + np.array(gains), before) is is_better
+    assert _is_better(before + np.array(gains), before, 2) is is_better
+
+
+def test_without_errors_the_mean_decides():
+    before = np.array([0.5, 0.2, 0.1])
+    assert _is_better(before + [0.3, -0.1, -0.1], before, 0)
+    assert not _is_better(before + [0.1, -0.1, 0], before, 0)
+    assert not _is_better(before[:1] + 1, before[:1], 0)
 
 
 def test_many_listeners_tell_small_differences_apart():
@@ -35,7 +42,44 @@ def test_many_listeners_tell_small_differences_apart():
     before = random.random(2000)
     noise = random.normal(0, 0.1, 2000)
     noise -= noise.mean()
-    assert _is_better(before + noise + 0.005, before)
+    assert _is_better(before + noise + 0.005, before, 2)
     assert not _is_better(
-        before[:20] + noise[:20] - noise[:20].mean() + 0.005, before[:20]
+        before[:20] + noise[:20] - noise[:20].mean() + 0.005, before[:20], 2
     )
+
+
+class Hills:
+    """What a build would say: listeners like one setting each, some more than others."""
+
+    def __init__(self, wanted):
+        self.wanted = np.array(wanted)
+
+    def build(self, select, recommenders, *, at):
+        return {"item_cf": 1 - np.abs(at - self.wanted)}
+
+
+def searched(lab, starts, trials):
+    stage = _Stage(
+        "item_cf",
+        1.0,
+        (),
+        tuple({"at": start} for start in starts),
+        lambda trial: {"at": trial.suggest_float("at", 0, 1)},
+    )
+    before = lab.build((), (), at=0.0)["item_cf"]
+    return _search(lab, stage, before, 60.0, trials, _Clock(60, None), seed=1)[:2]
+
+
+def test_the_best_start_begins_and_luck_does_not_end_it():
+    # half of them want 0.4 and half 0.6: everything between is as good on average
+    assert searched(Hills([0.4, 0.6] * 50), [0.3, 0.45, 0.38], 60) == ({"at": 0.45}, 60)
+
+
+def test_a_start_that_is_worse_than_what_was_there_is_not_taken():
+    assert searched(Hills([0.0] * 50), [0.3, 0.1], 2) == ({}, 2)
+
+
+def test_what_is_clearly_better_is_found():
+    found, count = searched(Hills([0.7, 0.72] * 50), [0.1], 40)
+    assert count == 40
+    assert found["at"] == pytest.approx(0.71, abs=0.03)
