@@ -32,8 +32,8 @@ def test_more_than_chance_is_better(gains, is_better):
 
 def test_without_errors_the_mean_decides():
     before = np.array([0.5, 0.2, 0.1])
-    assert _is_better(before + [0.3, -0.1, -0.1], before, 0)
-    assert not _is_better(before + [0.1, -0.1, 0], before, 0)
+    assert _is_better(before + np.array([0.3, -0.1, -0.1]), before, 0)
+    assert not _is_better(before + np.array([0.1, -0.1, 0]), before, 0)
     assert not _is_better(before[:1] + 1, before[:1], 0)
 
 
@@ -49,7 +49,7 @@ def test_many_listeners_tell_small_differences_apart():
 
 
 class Hills:
-    """What a build would say: listeners like one setting each, some more than others."""
+    """What builds would say where each listener wants another setting."""
 
     def __init__(self, wanted):
         self.wanted = np.array(wanted)
