@@ -345,7 +345,10 @@ def _last(lab: Lab, stage: _Stage, trials: Sequence[_Trial], clock: _Clock) -> _
         for found, trial in zip(ndcg, trials, strict=True):
             found.append(_judge(lab, stage, select, {**view, **trial.changed}))
             select = stage.select
-        clock.say(f"{stage.channel}: the best on {number + 1} of {len(lab.views)}")
+        clock.say(
+            f"{stage.channel}: the best {len(trials)} again, "
+            f"{number + 1} of {len(lab.views)}"
+        )
     lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
     best, *others = (
         replace(trial, ndcg=np.concatenate(found))
