@@ -295,7 +295,7 @@ def _search(
     best = _Trial({}, before, 0)
     tried = [best]
     longest = 0.0
-    last = 0
+    last = 1
     # one in any case: the first start is worth more than any search for another channel
     while len(tried) == 1 or (
         clock.elapsed() + longest + _last_seconds(lab, last, longest, whole)
@@ -316,9 +316,9 @@ def _search(
             f"{_shown(changed)}"
         )
         last = _FINALISTS
-        while last and _last_seconds(lab, last, longest, whole) > seconds / 3:
+        while _last_seconds(lab, last, longest, whole) > seconds / 3:
             last -= 1
-    if len(lab.views) > 1 and last > 1:
+    if _last_seconds(lab, last, longest, whole):
         others = sorted(
             (trial for trial in tried if trial is not best),
             key=lambda trial: trial.ndcg.mean(),
@@ -329,8 +329,8 @@ def _search(
 
 
 def _last_seconds(lab: Lab, count: int, longest: float, whole: float) -> float:
-    """Return how long it takes to judge so many trials on every view."""
-    if len(lab.views) == 1:
+    """Return how long it takes to judge so many trials again; 0: it is not done."""
+    if len(lab.views) == 1 or count < 2:
         return 0
     return len(lab.views) * count * longest + (1 + len(lab.views)) * whole
 
