@@ -316,7 +316,7 @@ def _search(
             f"{_shown(changed)}"
         )
         last = _FINALISTS
-        while _last_seconds(lab, last, longest, whole) > seconds / 3:
+        while last > 1 and _last_seconds(lab, last, longest, whole) > seconds / 3:
             last -= 1
     if _last_seconds(lab, last, longest, whole):
         others = sorted(

@@ -101,3 +101,8 @@ def test_the_best_trials_are_judged_on_every_view():
 def test_a_week_in_which_nobody_played_decides_nothing():
     hills = Hills([0.3] * 30, [], [0.3] * 20)
     assert searched(hills, [0.1, 0.3], 2) == ({"at": 0.3}, 2)
+
+
+def test_where_no_time_is_left_one_start_is_tried():
+    hills = Hills([0.3] * 30, [0.3] * 20, [0.3] * 20)
+    assert searched(hills, [0.3, 0.1], None, -1.0) == ({"at": 0.3}, 1)
