@@ -9,7 +9,7 @@ are one implementation.
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -52,9 +52,6 @@ _VARIANT = "learned"
 # few listeners the best of many trials is the luckiest one
 _CHANCE = 2.0
 
-# trials of a channel that are judged on every view
-_FINALISTS = 8
-
 # single-precision multiplications and additions that two cores do in a second
 _FLOPS = 8e10
 
@@ -83,8 +80,7 @@ class Lab:
     fixed: Mapping[str, Any]
     ks: tuple[int, ...]
     settings: dict[str, Any] = field(default_factory=dict)
-    # what weights are learned from, and the best trials judged on; the last one lands
-    # what was there before, if any lands something
+    # what weights are learned from, at last on what is there
     views: Sequence[View] = (dict,)
 
     def build(
@@ -151,10 +147,9 @@ def tune(
 
     Of the variables that a channel had and those that have been good on other data, the
     best begin; what is searched takes their place if it does better by more than
-    chance, two standard errors listener by listener. The best trials are judged again
-    on every view, if there are several. The search is that of Optuna (tree-structured
-    Parzen estimator), seeded. How many trials the time allows depends on the machine;
-    with ``trials`` and time enough the same data give the same result.
+    chance, two standard errors listener by listener. The search is that of Optuna
+    (tree-structured Parzen estimator), seeded. How many trials the time allows depends
+    on the machine; with ``trials`` and time enough the same data give the same result.
 
     Args:
         lab: with the variables that are there before.
@@ -196,15 +191,9 @@ def tune(
         if not before[stage.channel].any():
             # it proposes nothing that anybody played: it has nothing to go by
             continue
+        until = clock.elapsed() + stage.share * (clock.left() - builds * whole)
         found, count, longest = _search(
-            lab,
-            stage,
-            before[stage.channel],
-            stage.share * (clock.left() - builds * whole),
-            trials,
-            clock,
-            seed,
-            whole,
+            lab, stage, before[stage.channel], until, trials, clock, seed
         )
         lab.settings.update(found)
         tried += count
@@ -258,128 +247,53 @@ class _Clock:
             self._on_trial(what, self.elapsed())
 
 
-@dataclass(frozen=True)
-class _Trial:
-    changed: dict[str, Any]
-    # nDCG by listener
-    ndcg: Matrix
-    # standard errors by which it must be better than the best before it: what has been
-    # good on other data needs less proof than what is searched
-    errors: float
-
-
 def _search(
     lab: Lab,
     stage: _Stage,
     before: Matrix,
-    seconds: float,
+    until: float,
     trials: int | None,
     clock: _Clock,
     seed: int,
-    whole: float,
 ) -> tuple[dict[str, Any], int, float]:
-    """Return the best variables, how many trials, and the seconds of the longest.
-
-    Args:
-        before: nDCG of the variables that are there.
-        seconds: how long it may take, a third of which is for the last of them.
-        whole: seconds of a build of everything.
-    """
+    """Return the best variables, how many trials, and the seconds of the longest."""
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8),
     )
     for start in stage.starts:
         study.enqueue_trial(start)
-    begun = clock.elapsed()
-    best = _Trial({}, before, 0)
-    tried = [best]
+    best: dict[str, Any] = {}
+    best_ndcg = before
     longest = 0.0
-    last = 1
+    count = 0
     # one in any case: the first start is worth more than any search for another channel
-    while len(tried) == 1 or (
-        clock.elapsed() + longest + _last_seconds(lab, last, longest, whole)
-        < begun + seconds
-        and (trials is None or len(tried) <= trials)
+    while count == 0 or (
+        clock.elapsed() + longest < until and (trials is None or count < trials)
     ):
-        asked = clock.elapsed()
+        begun = clock.elapsed()
         trial = study.ask()
         changed = stage.suggest(trial)
-        ndcg = _judge(lab, stage, stage.select, changed)
+        select = (*stage.select, *_JUDGES)
+        ndcg = lab.build(select, (stage.channel,), **changed)[stage.channel]
         study.tell(trial, ndcg.mean())
-        is_start = len(tried) <= len(stage.starts)
-        tried.append(_Trial(changed, ndcg, 0 if is_start else _CHANCE))
-        longest = max(longest, clock.elapsed() - asked)
-        best = _better(best, tried[-1])
+        count += 1
+        longest = max(longest, clock.elapsed() - begun)
+        # what has been good on other data needs less proof than what is searched here
+        is_start = count <= len(stage.starts)
+        if _is_better(ndcg, best_ndcg, 0 if is_start else _CHANCE):
+            best, best_ndcg = changed, ndcg
+        shown = ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
         clock.say(
-            f"{stage.channel} {ndcg.mean():.4f} (best {best.ndcg.mean():.4f}): "
-            f"{_shown(changed)}"
+            f"{stage.channel} {ndcg.mean():.4f} (best {best_ndcg.mean():.4f}): {shown}"
         )
-        last = _FINALISTS
-        while last > 1 and _last_seconds(lab, last, longest, whole) > seconds / 3:
-            last -= 1
-    if _last_seconds(lab, last, longest, whole):
-        others = sorted(
-            (trial for trial in tried if trial is not best),
-            key=lambda trial: trial.ndcg.mean(),
-            reverse=True,
-        )
-        best = _last(lab, stage, [best, *others[: last - 1]], clock)
-    return best.changed, len(tried) - 1, longest
-
-
-def _last_seconds(lab: Lab, count: int, longest: float, whole: float) -> float:
-    """Return how long it takes to judge so many trials again; 0: it is not done."""
-    if len(lab.views) == 1 or count < 2:
-        return 0
-    return len(lab.views) * count * longest + (1 + len(lab.views)) * whole
-
-
-def _last(lab: Lab, stage: _Stage, trials: Sequence[_Trial], clock: _Clock) -> _Trial:
-    """Return the best of some trials on all views, the first of them if in doubt."""
-    ndcg: list[list[Matrix]] = [[] for _ in trials]
-    for number, prepare in enumerate(lab.views):
-        view = prepare()
-        # what is upstream of the channel is built with the first of them
-        select: Sequence[str] = (f"+{stage.channel}_candidates", "+ranking_metrics")
-        for found, trial in zip(ndcg, trials, strict=True):
-            found.append(_judge(lab, stage, select, {**view, **trial.changed}))
-            select = stage.select
-        clock.say(
-            f"{stage.channel}: the best {len(trials)} again, "
-            f"{number + 1} of {len(lab.views)}"
-        )
-    lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
-    best, *others = (
-        replace(trial, ndcg=np.concatenate(found))
-        for trial, found in zip(trials, ndcg, strict=True)
-    )
-    for trial in others:
-        best = _better(best, trial)
-    clock.say(f"{stage.channel} {best.ndcg.mean():.4f}: {_shown(best.changed)}")
-    return best
-
-
-def _judge(
-    lab: Lab, stage: _Stage, select: Sequence[str], changed: Mapping[str, Any]
-) -> Matrix:
-    found = lab.build((*select, *_JUDGES), (stage.channel,), **changed)
-    # in a week in which nobody played something new, nobody judges
-    return found.get(stage.channel, np.zeros(0))
-
-
-def _better(best: _Trial, trial: _Trial) -> _Trial:
-    return trial if _is_better(trial.ndcg, best.ndcg, trial.errors) else best
-
-
-def _shown(changed: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
+    return best, count, longest
 
 
 def _is_better(ndcg: Matrix, than: Matrix, errors: float) -> bool:
     """Return whether the mean is higher by so many standard errors of the gains."""
     gains = ndcg - than
-    if len(gains) < 2:
+    if len(gains) == 1:
         return False
     error = gains.std(ddof=1) / math.sqrt(len(gains))
     return bool(gains.mean() > errors * error)

@@ -51,17 +51,14 @@ def test_many_listeners_tell_small_differences_apart():
 class Hills:
     """What builds would say where each listener wants another setting."""
 
-    def __init__(self, wanted, *of_weeks):
-        self.wanted = [wanted, *of_weeks]
-        self.views = [
-            lambda week=week: {"week": week} for week in range(1, len(self.wanted))
-        ] or [dict]
+    def __init__(self, wanted):
+        self.wanted = np.array(wanted)
 
-    def build(self, select, recommenders, *, at=0.0, week=0):
-        return {"item_cf": 1 - np.abs(at - np.array(self.wanted[week]))}
+    def build(self, select, recommenders, *, at):
+        return {"item_cf": 1 - np.abs(at - self.wanted)}
 
 
-def searched(lab, starts, trials, seconds=60.0):
+def searched(lab, starts, trials):
     stage = _Stage(
         "item_cf",
         1.0,
@@ -69,9 +66,8 @@ def searched(lab, starts, trials, seconds=60.0):
         tuple({"at": start} for start in starts),
         lambda trial: {"at": trial.suggest_float("at", 0, 1)},
     )
-    before = lab.build((), ())["item_cf"]
-    clock = _Clock(seconds, None)
-    return _search(lab, stage, before, seconds, trials, clock, seed=1, whole=0.01)[:2]
+    before = lab.build((), (), at=0.0)["item_cf"]
+    return _search(lab, stage, before, 60.0, trials, _Clock(60, None), seed=1)[:2]
 
 
 def test_the_best_start_begins_and_luck_does_not_end_it():
@@ -87,22 +83,3 @@ def test_what_is_clearly_better_is_found():
     found, count = searched(Hills([0.7, 0.72] * 50), [0.1], 40)
     assert count == 40
     assert found["at"] == pytest.approx(0.71, abs=0.03)
-
-
-def test_the_best_trials_are_judged_on_every_view():
-    # in the first days most want 0.7, and in each of the weeks 0.4 or 0.45
-    first, weeks = [0.7, 0.4] * 20 + [0.7] * 3, [[0.4, 0.45] * 20 + [0.7]] * 3
-    assert searched(Hills(first, *weeks), [0.7, 0.42], 2)[0] == {"at": 0.42}
-    assert searched(Hills(first), [0.7, 0.42], 2)[0] == {"at": 0.7}
-    # or too little time for them
-    assert searched(Hills(first, *weeks), [0.7, 0.42], 2, 0.1)[0] == {"at": 0.7}
-
-
-def test_a_week_in_which_nobody_played_decides_nothing():
-    hills = Hills([0.3] * 30, [], [0.3] * 20)
-    assert searched(hills, [0.1, 0.3], 2) == ({"at": 0.3}, 2)
-
-
-def test_where_no_time_is_left_one_start_is_tried():
-    hills = Hills([0.3] * 30, [0.3] * 20, [0.3] * 20)
-    assert searched(hills, [0.3, 0.1], None, -1.0) == ({"at": 0.3}, 1)
