@@ -13,9 +13,8 @@ build: $(VENV)/installed
 
 test: $(VENV)/installed-tests warehouse/sunorecsys.duckdb
 	$(BIN)/dbt --quiet test --select test_type:unit
-	# a file stays with one process, which builds what its tests need; long ones first
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
-		--no-loadscope-reorder
+	# a file stays with one process, which builds what its tests need
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/installed-tests
 	$(BIN)/ruff check .

@@ -35,20 +35,6 @@ SUNORECSYS = (sys.executable, "-c", "from sunorecsys.cli import main; main()")
 
 NEW_YEAR = datetime(2025, 1, 1)
 
-# files that take a minute or more come first, so that no core waits for the last one
-LONG_FILES = (
-    "test_readme.py",
-    "test_edges.py",
-    "test_building.py",
-    "test_weekly_command.py",
-    "test_audio_builds.py",
-    "test_browser.py",
-    "test_macros.py",
-    "test_forgetting.py",
-    "test_server.py",
-    "test_weekly.py",
-)
-
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -63,8 +49,6 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    places = {name: place for place, name in enumerate(LONG_FILES)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
     if config.getoption("--large"):
         return
     skip = pytest.mark.skip(reason="takes long: runs with --large")
