@@ -113,6 +113,7 @@ def run_dbt(
     *,
     on_step: OnStep | None = None,
     record: builds.Record | None = None,
+    manifest: Any = None,
 ) -> list[Any]:
     """Run ``dbt build`` in a folder, and return the results of its steps.
 
@@ -122,18 +123,54 @@ def run_dbt(
         selection: arguments of dbt that choose what is built.
         on_step: called after each step.
         record: takes the steps down.
+        manifest: what `parsed` returned of the same files, and of variables that differ
+            in none that a YAML file reads; None: they are parsed now.
 
     Raises:
         SunorecsysError: a step failed, and the message is its own.
     """
+    outcome = _invoked(
+        root, "build", variables, selection, manifest=manifest, on_step=on_step
+    )
+    results = list(getattr(outcome.result, "results", None) or ())
+    if results and record is not None:
+        record.take(results, Project(root).warehouse)
+    failed = [result for result in results if str(result.status) in _FAILED]
+    if failed:
+        raise SunorecsysError(_failure(failed))
+    _require_success(outcome)
+    return results
+
+
+def parsed(root: Path, variables: dict[str, Any]) -> Any:
+    """Return what dbt reads of the files of a project: its manifest.
+
+    Raises:
+        SunorecsysError: a file cannot be read.
+    """
+    outcome = _invoked(root, "parse", variables, ("--no-write-json",))
+    _require_success(outcome)
+    return outcome.result
+
+
+def _invoked(
+    root: Path,
+    command: str,
+    variables: dict[str, Any],
+    arguments: Sequence[str],
+    *,
+    manifest: Any = None,
+    on_step: OnStep | None = None,
+) -> Any:
+    """Return dbt's own result of a command."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     watch = _Watch(on_step)
     with _working_in(root):
-        outcome = dbtRunner(callbacks=[watch]).invoke(
+        outcome = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
             [
-                "build",
+                command,
                 "--project-dir",
                 str(root),
                 "--profiles-dir",
@@ -142,22 +179,19 @@ def run_dbt(
                 json.dumps(variables),
                 "--log-level",
                 "none",
-                *selection,
+                *arguments,
             ]
         )
     # dbt keeps the file open from step to step, and others want to read it now
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
-    results = list(getattr(outcome.result, "results", None) or ())
-    if results and record is not None:
-        record.take(results, Project(root).warehouse)
-    failed = [result for result in results if str(result.status) in _FAILED]
-    if failed:
-        raise SunorecsysError(_failure(failed))
+    return outcome
+
+
+def _require_success(outcome: Any) -> None:
     if outcome.exception is not None or not outcome.success:
         raise SunorecsysError(_explained(str(outcome.exception or "dbt failed.")))
-    return results
 
 
 def _published(project: Project) -> tuple[str | None, str]:

@@ -55,6 +55,7 @@ def empty_project(project: Project) -> Iterator[Project]:
     """Yield a copy of a project without data, and with a warehouse of its own.
 
     The caller holds the project's build lock. What a killed process left goes first.
+    There may be several copies; `own_warehouse` says which of them is built.
     """
     remove_leftovers(project)
     target = project.root / "target"
@@ -62,7 +63,7 @@ def empty_project(project: Project) -> Iterator[Project]:
     with tempfile.TemporaryDirectory(dir=target, prefix=_PREFIX) as name:
         copy = Project(Path(name).resolve())
         # its lock says that it is in use
-        with build_lock(copy.root), _own_warehouse(copy):
+        with build_lock(copy.root), own_warehouse(copy):
             for part in _PARTS:
                 found = project.root / part
                 if found.is_dir():
@@ -111,8 +112,9 @@ def leftovers(project: Project) -> list[tuple[Path, bool]]:
 
 def remove_leftovers(project: Project) -> None:
     """Remove what killed processes left; the caller holds the project's build lock."""
-    for path, _ in leftovers(project):
-        shutil.rmtree(path, ignore_errors=True)
+    for path, is_used in leftovers(project):
+        if not is_used:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _land_sample(copy: Project) -> None:
@@ -133,8 +135,8 @@ def _land_sample(copy: Project) -> None:
 
 
 @contextmanager
-def _own_warehouse(copy: Project) -> Iterator[None]:
-    """Keep builds off the database that a variable of the environment names."""
+def own_warehouse(copy: Project) -> Iterator[None]:
+    """Build and read this copy in the database of its own, whatever was named."""
     before = os.environ.get(_WAREHOUSE)
     os.environ[_WAREHOUSE] = str(copy.root / "warehouse" / "sunorecsys.duckdb")
     try:

@@ -9,8 +9,8 @@ not know count as missed. What is tuned is tuned on rows that are held out of tr
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sunorecsys.errors import UsageError
 from sunorecsys.lock import build_lock
 from sunorecsys.project import Project
 from sunorecsys.scratch import empty_project
-from sunorecsys.tuning import RECOMMENDERS, Lab, Tuned, tune
+from sunorecsys.tuning import RECOMMENDERS, Lab, Tuned, View, tune
 from sunorecsys.variants import write_weights
 
 # Called with what is done, and the seconds that have gone.
@@ -124,17 +124,13 @@ def run(
     tuned = None
     with build_lock(project.root, "benchmark"):
         if minutes > 0:
-            with empty_project(project) as at:
-                data.land_validation(at, seed=seed)
-                lab = Lab(
-                    at,
-                    {**_PROTOCOL, "seed": seed},
-                    depths,
-                    views=[
-                        partial(_divide, data, at, seed + division)
-                        for division in reversed(range(data.divisions()))
-                    ],
-                )
+            with ExitStack() as copies:
+                views = []
+                for division in range(data.divisions()):
+                    at = copies.enter_context(empty_project(project))
+                    data.land_validation(at, seed=seed + division)
+                    views.append(View(at, {**_PROTOCOL, "seed": seed}))
+                lab = Lab(views, depths)
                 tuned = tune(
                     lab,
                     seconds=60 * minutes,
@@ -182,12 +178,6 @@ def run(
         notices=data.notices,
         tuned=tuned,
     )
-
-
-def _divide(data: split.Split, at: Project, seed: int) -> dict[str, Any]:
-    """Land another division of train."""
-    data.land_validation(at, seed=seed)
-    return {}
 
 
 def _results(

@@ -1,14 +1,16 @@
 """Learning settings and channel weights, by building the models again and again.
 
 A copy of the project holds events up to a day, and after it the songs that listeners
-then played. Each trial changes some variables, builds the models that they change, and
+then played; where listeners are few there are several, of other days or other songs.
+Each trial changes some variables, builds the models that they change in each copy, and
 is judged by the nDCG that the models of the evaluation give: the build and the trial
 are one implementation.
 """
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,15 +22,13 @@ from sunorecsys import build, ease
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import Project
 from sunorecsys.reader import CHANNELS
+from sunorecsys.scratch import own_warehouse
 from sunorecsys.tuning import weights as channel_weights
 from sunorecsys.variants import write_weights
 from sunorecsys.vectors import Matrix
 
 # Called with what was tried, and how many seconds have gone.
 OnTrial = Callable[[str, float], None]
-# Called before a build that weights are learned from: lands other data, or returns
-# variables of its own.
-View = Callable[[], Mapping[str, Any]]
 
 RECOMMENDERS = ("blended", "item_cf", "content", "prompt", "user_cf", "popularity")
 
@@ -71,38 +71,67 @@ class Tuned:
     seconds: float
 
 
-@dataclass
-class Lab:
-    """A copy of the project in which trials are built."""
+@dataclass(frozen=True)
+class View:
+    """What was known at a time, and what was played next, in a copy of the project."""
 
     at: Project
-    # what stays: as_of, source and the variables of the evaluation
+    # what stays: as_of, source and the variables of the evaluation; those that a YAML
+    # file reads are the same in all views
     fixed: Mapping[str, Any]
+
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Read what was built."""
+        with (
+            own_warehouse(self.at),
+            duckdb.connect(str(self.at.warehouse), read_only=True) as warehouse,
+        ):
+            yield warehouse
+
+
+@dataclass
+class Lab:
+    """Copies of the project in which trials are built."""
+
+    # the last one is the nearest to what comes
+    views: Sequence[View]
     ks: tuple[int, ...]
     settings: dict[str, Any] = field(default_factory=dict)
-    # what weights are learned from, at last on what is there
-    views: Sequence[View] = (dict,)
 
     def build(
         self, select: Sequence[str], recommenders: Sequence[str], **changed: Any
     ) -> dict[str, Matrix]:
         """Build models, and return nDCG by recommender and listener, mean over ``ks``.
 
-        Listeners are in the same order whatever is built of the same days.
+        Listeners of a view stand together, and are in the same order whatever is built.
         """
-        variables = {
-            **self.fixed,
+        chosen = {
             **self.settings,
             **changed,
             "evaluated_listeners_only": True,
             "evaluated_recommenders": list(recommenders),
             "evaluation_depths": list(self.ks),
         }
-        build.run_dbt(
-            self.at.root, variables, ("--select", *select, *build.WITHOUT_TESTS)
-        )
-        with self.open() as warehouse:
-            rows = warehouse.execute(
+        # most of what a small build takes is dbt that reads files, the same for all
+        first = self.views[0]
+        manifest = build.parsed(first.at.root, {**first.fixed, **chosen})
+        found: dict[str, list[Matrix]] = {}
+        for view in self.views:
+            with own_warehouse(view.at):
+                build.run_dbt(
+                    view.at.root,
+                    {**view.fixed, **chosen},
+                    ("--select", *select, *build.WITHOUT_TESTS),
+                    manifest=manifest,
+                )
+            for recommender, ndcg in self._judged(view):
+                found.setdefault(recommender, []).append(np.array(ndcg))
+        return {name: np.concatenate(ndcg) for name, ndcg in found.items()}
+
+    def _judged(self, view: View) -> list[tuple[str, list[float]]]:
+        with view.opened() as warehouse:
+            return warehouse.execute(
                 """
                 select recommender, list(ndcg order by listener_index)
                 from (
@@ -114,11 +143,6 @@ class Lab:
                 """,
                 [len(self.ks)],
             ).fetchall()
-        return {recommender: np.array(ndcg) for recommender, ndcg in rows}
-
-    def open(self) -> duckdb.DuckDBPyConnection:
-        """Open what was built."""
-        return duckdb.connect(str(self.at.warehouse), read_only=True)
 
 
 @dataclass(frozen=True)
@@ -176,42 +200,37 @@ def tune(
         )
     whole = clock.elapsed()
     clock.say(f"as it is: blended {before['blended'].mean():.4f}")
-    # the builds that weights are learned from, and the last one with all that was
+    # the build that weights are learned from, and the last one with all that was
     # learned, take about as long, and longer if what is learned does; one trial of each
     # channel takes less than two of them
-    builds = 1 + len(lab.views)
-    if clock.left() < (builds + 2) * whole:
+    if clock.left() < 4 * whole:
         raise SunorecsysError(
             f"{seconds / 60:.3g} minutes are too short for one trial: the first build "
-            f"took {whole:.0f} seconds, and {builds} more follow. Give --minutes "
-            f"{math.ceil(2 * (builds + 1) * whole / 60)} or more."
+            f"took {whole:.0f} seconds, and two more follow. Give --minutes "
+            f"{math.ceil(6 * whole / 60)} or more."
         )
     tried = 0
     for stage in _stages(lab, seconds, largest_top_k, largest_factors):
         if not before[stage.channel].any():
             # it proposes nothing that anybody played: it has nothing to go by
             continue
-        until = clock.elapsed() + stage.share * (clock.left() - builds * whole)
+        until = clock.elapsed() + stage.share * (clock.left() - 2 * whole)
         found, count, longest = _search(
             lab, stage, before[stage.channel], until, trials, clock, seed
         )
         lab.settings.update(found)
         tried += count
         whole += longest
-    seen = []
-    view: Mapping[str, Any] = {}
-    for prepare in lab.views:
-        view = prepare()
-        lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS, **view)
-        seen.append(_scores(lab))
-        clock.say(f"weights: {len(seen)} of {len(lab.views)} builds")
-    weights, share = channel_weights.learn(channel_weights.together(seen))
+    lab.build(("+candidate_scores", "+ranking_metrics"), RECOMMENDERS)
+    clock.say("learning weights")
+    weights, share = channel_weights.learn(
+        channel_weights.together([_scores(view) for view in lab.views])
+    )
     lab.settings["popularity_in_quality"] = share
-    write_weights(lab.at, _VARIANT, weights)
-    # what is judged is what was judged before
-    scores = ("+candidate_scores", "+ranking_metrics") if view else _JUDGES
+    for view in lab.views:
+        write_weights(view.at, _VARIANT, weights)
     after = lab.build(
-        ("channel_weights", *_BLEND, *scores), RECOMMENDERS, variant=_VARIANT
+        ("channel_weights", *_BLEND, *_JUDGES), RECOMMENDERS, variant=_VARIANT
     )
     clock.say(f"blended {after['blended'].mean():.4f}")
     return Tuned(
@@ -315,7 +334,8 @@ def _common(lab: Lab) -> dict[str, Any]:
 def _stages(
     lab: Lab, seconds: float, largest_top_k: int, largest_factors: int
 ) -> list[_Stage]:
-    with lab.open() as warehouse:
+    newest = lab.views[-1]
+    with newest.opened() as warehouse:
         ((songs, rows, weights, days, tags, tag_rows),) = warehouse.execute(
             """
             select
@@ -352,7 +372,7 @@ def _stages(
     most_relative = 1.0 if weights > 1 else 0.0
     similarities = ["rp3beta", "tfidf"]
     max_rows = rows + (min(tag_rows, 2000) if tags else 0)
-    memory = float(lab.at.variables().get("ease_memory_gb", 0))
+    memory = float(newest.at.variables().get("ease_memory_gb", 0))
     if (
         ease.needed_gb(max_rows, songs) <= memory
         and ease.operations(max_rows, songs) / _FLOPS < seconds / 12
@@ -483,14 +503,14 @@ def _stages(
     ]
 
 
-def _scores(lab: Lab) -> channel_weights.Scores:
+def _scores(view: View) -> channel_weights.Scores:
     """Return the candidates of the last build, and which of them were played."""
     columns = ", ".join(
         f"coalesce(max(normalized_score) filter (channel = '{name}'), 0.0) as {name}"
         for name in CHANNELS
         if name != "quality"
     )
-    with lab.open() as warehouse:
+    with view.opened() as warehouse:
         candidates = warehouse.sql(
             f"""
             select

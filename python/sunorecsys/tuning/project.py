@@ -1,15 +1,13 @@
 """Learning from the data of a project, for its own releases."""
 
-from datetime import date
-from functools import partial
-from typing import Any
+from contextlib import ExitStack
 
 from sunorecsys import backtest, settings, variants
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.lock import build_lock
 from sunorecsys.project import Project
 from sunorecsys.scratch import scratch_project
-from sunorecsys.tuning import Lab, OnTrial, Tuned, tune
+from sunorecsys.tuning import Lab, OnTrial, Tuned, View, tune
 
 # what a listener sees first, and the whole playlist
 KS = (10, 30)
@@ -28,15 +26,14 @@ def learn(
 ) -> Tuned:
     """Learn from the last weeks, and write a variant and a file of settings.
 
-    The last weeks of which all events are there are held out: the settings are those
-    that would have served them best, from what was known before them, and the weights
-    those that would have served each of them, from what was known before it.
+    The last weeks of which all events are there are held out: settings and weights are
+    those that would have served them best, each from what was known before it.
 
     Args:
         project: nobody else builds it meanwhile.
         variant: its new name.
         replace: also if there is one of that name.
-        weeks: how many are held out.
+        weeks: how many are held out; each takes a build and a copy of the warehouse.
         minutes: how long it may take.
         trials: of each channel at most.
         seed: of the search.
@@ -52,19 +49,27 @@ def learn(
             "another name with --variant, or replace it with --replace."
         )
     source = backtest.source_of(project)
-    with build_lock(project.root, "tuning"), scratch_project(project, source) as at:
+    with build_lock(project.root, "tuning"), ExitStack() as copies:
+        at = copies.enter_context(scratch_project(project, source))
         days = backtest.event_days(at, "landing")
         as_ofs = backtest.weeks_of(days, weeks=weeks)
+        ats = [at] + [
+            copies.enter_context(scratch_project(project, source)) for _ in as_ofs[1:]
+        ]
         lab = Lab(
-            at,
-            {
-                "source": "landing",
-                "as_of": str(as_ofs[0]),
-                "evaluation_days": weeks * backtest.DAYS,
-                "seed": seed,
-            },
+            [
+                View(
+                    at,
+                    {
+                        "source": "landing",
+                        "as_of": str(day),
+                        "evaluation_days": backtest.DAYS,
+                        "seed": seed,
+                    },
+                )
+                for at, day in zip(ats, as_ofs, strict=True)
+            ],
             KS,
-            views=[partial(_week, day) for day in as_ofs],
         )
         tuned = tune(
             lab, seconds=60 * minutes, trials=trials, seed=seed, on_trial=on_trial
@@ -85,7 +90,3 @@ def learn(
         ),
     )
     return tuned
-
-
-def _week(day: date) -> dict[str, Any]:
-    return {"as_of": str(day), "evaluation_days": backtest.DAYS}
