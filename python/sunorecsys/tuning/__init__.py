@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -100,11 +101,17 @@ class Lab:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def build(
-        self, select: Sequence[str], recommenders: Sequence[str], **changed: Any
+        self,
+        select: Sequence[str],
+        recommenders: Sequence[str],
+        *,
+        is_enough: Callable[[Mapping[str, Matrix]], bool] = lambda _: False,
+        **changed: Any,
     ) -> dict[str, Matrix]:
         """Build models, and return nDCG by recommender and listener, mean over ``ks``.
 
         Listeners of a view stand together, and are in the same order whatever is built.
+        What is returned may be enough before the last view; it is then of those before.
         """
         chosen = {
             **self.settings,
@@ -116,7 +123,7 @@ class Lab:
         # most of what a small build takes is dbt that reads files, the same for all
         first = self.views[0]
         manifest = build.parsed(first.at.root, {**first.fixed, **chosen})
-        found: dict[str, list[Matrix]] = {}
+        found: dict[str, Matrix] = {}
         for view in self.views:
             with own_warehouse(view.at):
                 build.run_dbt(
@@ -126,8 +133,10 @@ class Lab:
                     manifest=manifest,
                 )
             for recommender, ndcg in self._judged(view):
-                found.setdefault(recommender, []).append(np.array(ndcg))
-        return {name: np.concatenate(ndcg) for name, ndcg in found.items()}
+                found[recommender] = np.append(found.get(recommender, []), ndcg)
+            if is_enough(found):
+                break
+        return found
 
     def _judged(self, view: View) -> list[tuple[str, list[float]]]:
         with view.opened() as warehouse:
@@ -293,29 +302,41 @@ def _search(
         begun = clock.elapsed()
         trial = study.ask()
         changed = stage.suggest(trial)
-        select = (*stage.select, *_JUDGES)
-        ndcg = lab.build(select, (stage.channel,), **changed)[stage.channel]
-        study.tell(trial, ndcg.mean())
+        ndcg = lab.build(
+            (*stage.select, *_JUDGES),
+            (stage.channel,),
+            is_enough=partial(_is_worse, channel=stage.channel, than=best_ndcg),
+            **changed,
+        )[stage.channel]
+        # fewer listeners if they were enough to see that it is worse
+        seen = best_ndcg[: len(ndcg)]
+        study.tell(trial, best_ndcg.mean() + (ndcg - seen).mean())
         count += 1
         longest = max(longest, clock.elapsed() - begun)
         # what has been good on other data needs less proof than what is searched here
         is_start = count <= len(stage.starts)
-        if _is_better(ndcg, best_ndcg, 0 if is_start else _CHANCE):
-            best, best_ndcg = changed, ndcg
         shown = ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
         clock.say(
-            f"{stage.channel} {ndcg.mean():.4f} (best {best_ndcg.mean():.4f}): {shown}"
+            f"{stage.channel} {ndcg.mean():.4f} (best {seen.mean():.4f}): {shown}"
         )
+        if _is_better(ndcg, seen, 0 if is_start else _CHANCE):
+            best, best_ndcg = changed, ndcg
     return best, count, longest
 
 
 def _is_better(ndcg: Matrix, than: Matrix, errors: float) -> bool:
     """Return whether the mean is higher by so many standard errors of the gains."""
     gains = ndcg - than
-    if len(gains) == 1:
+    if len(gains) < 2:
         return False
     error = gains.std(ddof=1) / math.sqrt(len(gains))
     return bool(gains.mean() > errors * error)
+
+
+def _is_worse(found: Mapping[str, Matrix], *, channel: str, than: Matrix) -> bool:
+    """Return whether the first listeners are enough to see that a trial is worse."""
+    ndcg = found.get(channel, than[:0])
+    return _is_better(than[: len(ndcg)], ndcg, _CHANCE)
 
 
 def _short(value: Any) -> str:

@@ -51,11 +51,19 @@ def test_many_listeners_tell_small_differences_apart():
 class Hills:
     """What builds would say where each listener wants another setting."""
 
-    def __init__(self, wanted):
-        self.wanted = np.array(wanted)
+    def __init__(self, *views):
+        self.views = [np.array(wanted) for wanted in views]
+        self.built = 0
 
-    def build(self, select, recommenders, *, at):
-        return {"item_cf": 1 - np.abs(at - self.wanted)}
+    def build(self, select, recommenders, *, at, is_enough=lambda _: False):
+        found = {}
+        for wanted in self.views:
+            self.built += 1
+            seen = found.get("item_cf", [])
+            found["item_cf"] = np.append(seen, 1 - np.abs(at - wanted))
+            if is_enough(found):
+                break
+        return found
 
 
 def searched(lab, starts, trials):
@@ -77,6 +85,22 @@ def test_the_best_start_begins_and_luck_does_not_end_it():
 
 def test_a_start_that_is_worse_than_what_was_there_is_not_taken():
     assert searched(Hills([0.0] * 50), [0.3, 0.1], 2) == ({}, 2)
+
+
+def test_what_one_view_shows_to_be_worse_is_not_built_in_the_others():
+    lab = Hills(*[[0.4, 0.42] * 20] * 4)
+    # 0.4 is the best start, 0.1 and 0.9 are worse for everybody
+    found, count = searched(lab, [0.4, 0.1, 0.9], 3)
+    assert (found, count) == ({"at": 0.4}, 3)
+    # what was there, and the first start, in all views
+    assert lab.built == 4 + 4 + 1 + 1
+
+
+def test_a_trial_that_one_view_alone_speaks_for_is_not_taken():
+    # the first thinks that 0.7 is better than 0.5, and the others know better
+    lab = Hills([0.7] * 20, [0.4] * 20, [0.4] * 20)
+    assert searched(lab, [0.5, 0.7], 2)[0] == {"at": 0.5}
+    assert searched(Hills([0.7] * 20), [0.5, 0.7], 2)[0] == {"at": 0.7}
 
 
 def test_what_is_clearly_better_is_found():
