@@ -2,12 +2,19 @@
 
 import json
 import math
+from contextlib import ExitStack
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from conftest import ROOT, Workspace
+from sunorecsys.benchmark import _PROTOCOL, split
 from sunorecsys.evaluation import metrics
+from sunorecsys.lock import build_lock
+from sunorecsys.project import Project
+from sunorecsys.scratch import empty_project
+from sunorecsys.tuning import Lab, View
 
 SONGS = [f"s{number:02}" for number in range(30)]
 
@@ -182,6 +189,56 @@ def test_calls_that_cannot_be_answered_say_why(files, workspace):
     assert short.returncode == 1
     assert "minutes are too short for one trial" in short.stderr
     assert not list((workspace.root / "target").glob(".scratch-*"))
+
+
+def test_a_trial_is_judged_on_each_division(files, workspace):
+    data = split.read(files / "train.csv", files / "test.csv", files / "items.csv")
+    assert data.divisions() == 4
+    project = Project(workspace.root)
+    with build_lock(project.root), ExitStack() as copies:
+        views = []
+        for division in range(2):
+            at = copies.enter_context(empty_project(project))
+            data.land_validation(at, seed=division)
+            views.append(View(at, {**_PROTOCOL, "seed": 1}))
+        found = Lab(views, (3, 5)).build(
+            ("+user_cf_candidates", "+ranking_metrics"),
+            ("popularity", "user_cf"),
+            als_factors=8,
+        )
+        ndcg = []
+        for view in views:
+            past, future = divided(view.at)
+            ranked = popularity(past)
+            ndcg.append(
+                sorted(
+                    np.mean([metrics.ndcg(ranked(user), songs, k) for k in (3, 5)])
+                    for user, songs in heard(future).items()
+                )
+            )
+            # what a YAML file reads of the settings of a trial holds in each
+            with view.opened() as warehouse:
+                assert warehouse.sql(
+                    "select distinct len(factors) from als_song_factors"
+                ).fetchall() == [(8,)]
+    assert ndcg[0] != ndcg[1]
+    one, other = np.split(found["popularity"], [len(ndcg[0])])
+    assert sorted(one) == pytest.approx(ndcg[0], abs=1e-6)
+    assert sorted(other) == pytest.approx(ndcg[1], abs=1e-6)
+    assert found["user_cf"].shape == found["popularity"].shape
+
+
+def divided(at):
+    """Return the pairs that landed before the split's day, and after."""
+    rows = pq.read_table(at.landing / "interactions" / "benchmark.parquet").to_pylist()
+    return tuple(
+        [
+            (row["user_id"], row["song_id"])
+            for row in rows
+            if (row["occurred_at"] >= split.AS_OF) == is_later
+        ]
+        for is_later in (False, True)
+    )
 
 
 @pytest.mark.large

@@ -14,7 +14,12 @@ from conftest import Workspace, play, song
 from sunorecsys import erasure
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import Project
-from sunorecsys.scratch import leftovers, remove_leftovers, scratch_project
+from sunorecsys.scratch import (
+    leftovers,
+    own_warehouse,
+    remove_leftovers,
+    scratch_project,
+)
 
 
 @pytest.fixture
@@ -39,6 +44,23 @@ def test_the_copy_reads_landing_and_writes_elsewhere(project, monkeypatch):
     assert not copy.root.exists()
     assert os.environ["SUNORECSYS_WAREHOUSE"] == "/elsewhere/own.duckdb"
     assert (project.landing / "songs" / "rows.parquet").exists()
+
+
+def test_there_may_be_several_copies(project):
+    with (
+        scratch_project(project, "landing") as one,
+        scratch_project(project, "landing") as other,
+    ):
+        assert sorted(leftovers(project)) == sorted(
+            [(one.root, True), (other.root, True)]
+        )
+        assert other.warehouse.is_relative_to(other.root)
+        with own_warehouse(one):
+            assert one.warehouse.is_relative_to(one.root)
+        assert other.warehouse.is_relative_to(other.root)
+        assert (one.landing / "songs" / "rows.parquet").exists()
+    assert leftovers(project) == []
+    assert "SUNORECSYS_WAREHOUSE" not in os.environ
 
 
 def test_the_copy_goes_when_the_work_fails(project):
