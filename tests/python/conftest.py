@@ -74,6 +74,11 @@ class Workspace:
             elif source.exists() or part in PARTS:
                 root.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, root / part)
+        # what dbt has read of these files before, which it does only if it changed
+        known = ROOT / "target" / "partial_parse.msgpack"
+        if known.exists():
+            (root / "target").mkdir()
+            shutil.copy(known, root / "target")
         return cls(root)
 
     def twin(self, root: Path, *, is_tested: bool = False) -> "Workspace":
@@ -102,7 +107,7 @@ class Workspace:
     @property
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SUNORECSYS_")}
-        return kept | {"NO_COLOR": "1"}
+        return kept | {"NO_COLOR": "1", "DBT_PARTIAL_PARSE": "1"}
 
     def start(self, *command, **settings) -> subprocess.Popen:
         """Start a program in this folder, its output kept for `communicate`."""

@@ -16,7 +16,7 @@ def tune(
         str, typer.Option(help="Name of the weights in channel_weights.")
     ] = "tuned",
     weeks: Annotated[
-        int, typer.Option(min=1, help="How many of the last weeks to learn from.")
+        int, typer.Option(min=1, help="The last weeks to learn from, a copy for each.")
     ] = 1,
     minutes: Annotated[
         float, typer.Option(min=0.1, max=10_000, help="How long it may take.")

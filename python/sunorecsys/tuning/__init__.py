@@ -481,16 +481,16 @@ def _stages(
                     "als_factors": min(count, largest_factors),
                     "als_regularization": regularization,
                     "als_alpha": alpha,
-                    "relative_weights": most_relative / 2,
+                    "relative_weights": most_relative * relative,
                     "tag_weight": most_tagged / 2,
                     "listener_damping": damping,
                     "matrix_half_life_days": half_life,
                 }
-                for count, regularization, alpha, damping, half_life in (
-                    (64, 0.005, 12.0, 0.25, slow),
-                    (64, 0.016, 4.0, 0.5, slow),
-                    *([(64, 0.016, 4.0, 0.5, fast)] if fast != slow else []),
-                    (256, 0.006, 12.0, 0.25, slow),
+                for count, regularization, alpha, relative, damping, half_life in (
+                    (64, 0.005, 12.0, 0.5, 0.25, slow),
+                    (64, 0.016, 4.0, 0.5, 0.5, slow),
+                    *([(64, 0.016, 4.0, 0.5, 0.5, fast)] if fast != slow else []),
+                    (256, 0.006, 12.0, 0.75, 0.25, slow),
                 )
             ),
             user_cf,
