@@ -123,8 +123,9 @@ def run_dbt(
         selection: arguments of dbt that choose what is built.
         on_step: called after each step.
         record: takes the steps down.
-        manifest: what `parsed` returned of the same files, and of variables that differ
-            in none that a YAML file reads; None: they are parsed now.
+        manifest: what `parsed` returned of the same files in this or another folder,
+            whose seeds are then loaded, and of variables that differ in none that a
+            YAML file reads; None: the files are parsed now.
 
     Raises:
         SunorecsysError: a step failed, and the message is its own.

@@ -74,9 +74,10 @@ class Workspace:
             elif source.exists() or part in PARTS:
                 root.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, root / part)
-        # what dbt has read of these files before, which it does only if it changed
+        # what dbt has read of the project, so that only what changes is read again;
+        # it names the folder, from which seeds that did not change are loaded
         known = ROOT / "target" / "partial_parse.msgpack"
-        if known.exists():
+        if known.exists() and os.fsencode(ROOT) in known.read_bytes():
             (root / "target").mkdir()
             shutil.copy(known, root / "target")
         return cls(root)

@@ -19,7 +19,7 @@ AS_OF = datetime(2000, 1, 3)
 HELD_OUT = 0.15
 # listeners whose rows are held out: more make tuning slower, not better
 VALIDATION_LISTENERS = 5_000
-# ways to hold rows out that weights are learned from, where listeners are few
+# ways to hold rows out that are learned from, where listeners are few
 MOST_DIVISIONS = 4
 
 _INTERACTION_COLUMNS = {"user_id": True, "item_id": True, "weight": False, "ts": False}

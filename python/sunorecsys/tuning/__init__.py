@@ -77,8 +77,8 @@ class View:
     """What was known at a time, and what was played next, in a copy of the project."""
 
     at: Project
-    # what stays: as_of, source and the variables of the evaluation; those that a YAML
-    # file reads are the same in all views
+    # what stays: source, as_of and the variables of the evaluation. Only as_of may
+    # differ from view to view, which no YAML file reads
     fixed: Mapping[str, Any]
 
     @contextmanager
@@ -122,7 +122,8 @@ class Lab:
         }
         # most of what a small build takes is dbt that reads files, the same for all
         first = self.views[0]
-        manifest = build.parsed(first.at.root, {**first.fixed, **chosen})
+        with own_warehouse(first.at):
+            manifest = build.parsed(first.at.root, {**first.fixed, **chosen})
         found: dict[str, Matrix] = {}
         for view in self.views:
             with own_warehouse(view.at):
@@ -180,9 +181,10 @@ def tune(
 
     Of the variables that a channel had and those that have been good on other data, the
     best begin; what is searched takes their place if it does better by more than
-    chance, two standard errors listener by listener. The search is that of Optuna
-    (tree-structured Parzen estimator), seeded. How many trials the time allows depends
-    on the machine; with ``trials`` and time enough the same data give the same result.
+    chance, two standard errors listener by listener (a listener of several views counts
+    in each). The search is that of Optuna (tree-structured Parzen estimator), seeded.
+    How many trials the time allows depends on the machine; with ``trials`` and time
+    enough the same data give the same result.
 
     Args:
         lab: with the variables that are there before.
@@ -236,8 +238,8 @@ def tune(
         channel_weights.together([_scores(view) for view in lab.views])
     )
     lab.settings["popularity_in_quality"] = share
-    for view in lab.views:
-        write_weights(view.at, _VARIANT, weights)
+    # the seeds of all views are those of the first, in which they are parsed
+    write_weights(lab.views[0].at, _VARIANT, weights)
     after = lab.build(
         ("channel_weights", *_BLEND, *_JUDGES), RECOMMENDERS, variant=_VARIANT
     )
@@ -312,12 +314,15 @@ def _search(
         seen = best_ndcg[: len(ndcg)]
         study.tell(trial, best_ndcg.mean() + (ndcg - seen).mean())
         count += 1
-        longest = max(longest, clock.elapsed() - begun)
+        # as long as it would have taken in all views
+        whole = (clock.elapsed() - begun) * len(before) / len(ndcg)
+        longest = max(longest, whole)
         # what has been good on other data needs less proof than what is searched here
         is_start = count <= len(stage.starts)
         shown = ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
         clock.say(
-            f"{stage.channel} {ndcg.mean():.4f} (best {seen.mean():.4f}): {shown}"
+            f"{stage.channel} {ndcg.mean():.4f} (best {seen.mean():.4f}, "
+            f"{len(seen):,} listeners): {shown}"
         )
         if _is_better(ndcg, seen, 0 if is_start else _CHANCE):
             best, best_ndcg = changed, ndcg

@@ -102,9 +102,12 @@ def test_the_shell_commands_of_the_readme_run(reader_folder):
 
 @pytest.mark.large
 def test_the_tuning_of_the_readme_runs(workspace):
-    tuned = shell(workspace, f"{TUNE.replace('10', '30')} --trials 2")
+    tuned = shell(workspace, f"{TUNE.replace('10', '30')} --trials 2 --weeks 2")
     assert tuned.returncode == 0, tuned.stderr
     assert "Written: " in tuned.stdout
+    settings = (workspace.root / "settings" / "tuned.yml").read_text("utf-8")
+    # the last event of the sample is of 2025-11-16
+    assert "Learned from 14 days from 2025-11-03" in settings
     again = shell(workspace, TUNE)
     assert again.returncode == 1
     assert "There is a variant tuned" in again.stderr

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import Workspace, play, song
-from sunorecsys import erasure
+from sunorecsys import build, erasure
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.project import Project
 from sunorecsys.scratch import (
@@ -61,6 +62,28 @@ def test_there_may_be_several_copies(project):
         assert (one.landing / "songs" / "rows.parquet").exists()
     assert leftovers(project) == []
     assert "SUNORECSYS_WAREHOUSE" not in os.environ
+
+
+def test_what_dbt_has_read_in_one_copy_builds_another_day_in_the_other(project):
+    def fixed(day):
+        return {"source": "landing", "as_of": str(day)}
+
+    with (
+        scratch_project(project, "landing") as one,
+        scratch_project(project, "landing") as other,
+    ):
+        with own_warehouse(one):
+            manifest = build.parsed(one.root, fixed("2025-01-01"))
+        for copy, day in ((one, "2025-01-01"), (other, "2025-01-08")):
+            selection = ("--select", "+build_clock", *build.WITHOUT_TESTS)
+            with own_warehouse(copy):
+                build.run_dbt(copy.root, fixed(day), selection, manifest=manifest)
+        found = []
+        for copy in (one, other):
+            file = copy.root / "warehouse" / "sunorecsys.duckdb"
+            with duckdb.connect(str(file), read_only=True) as warehouse:
+                found += warehouse.sql("select as_of from build_clock").fetchall()
+    assert found == [(datetime(2025, 1, 1),), (datetime(2025, 1, 8),)]
 
 
 def test_the_copy_goes_when_the_work_fails(project):
