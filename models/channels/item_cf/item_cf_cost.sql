@@ -59,10 +59,10 @@ costs as (
     select
         pairs_by_cap.max_songs_per_listener,
         pairs_by_cap.pairs,
-        -- each in both directions, and no more than all pairs of songs
+        -- no more than all pairs of songs
         least(
-            2.0 * pairs_by_cap.pairs,
-            1.0 * catalogue.song_count * (catalogue.song_count - 1)
+            1.0 * pairs_by_cap.pairs,
+            0.5 * catalogue.song_count * (catalogue.song_count - 1)
         )
         * {{ bytes_per_pair }} / 1e9 as memory_gb
     from pairs_by_cap

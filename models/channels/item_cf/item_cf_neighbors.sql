@@ -24,20 +24,40 @@ catalogue as (
 
 ),
 
+-- each pair once, with its sums in both directions
 song_pairs as (
 
     select
-        seed.song_index,
-        neighbor.song_index as neighbor_index,
+        one.song_index as one_index,
+        other.song_index as other_index,
         count(*) as shared_listeners,
-        sum(seed.seed_share * neighbor.neighbor_share) / 1e18 as similarity
-    from item_cf_weights as seed
-    inner join item_cf_weights as neighbor
+        sum(one.seed_share * other.neighbor_share) as from_one,
+        sum(other.seed_share * one.neighbor_share) as from_other
+    from item_cf_weights as one
+    inner join item_cf_weights as other
         on
-            seed.user_index = neighbor.user_index
-            and seed.song_index != neighbor.song_index
-    group by seed.song_index, neighbor.song_index
+            one.user_index = other.user_index
+            and one.song_index < other.song_index
+    group by one.song_index, other.song_index
     having count(*) >= {{ var('min_shared_listeners') }}
+
+),
+
+directions as (
+
+    select is_from_one from {{ value_rows([true, false], 'is_from_one') }}
+
+),
+
+both_ways as (
+
+    select
+        song_pairs.shared_listeners,
+        if(directions.is_from_one, one_index, other_index) as song_index,
+        if(directions.is_from_one, other_index, one_index) as neighbor_index,
+        if(directions.is_from_one, from_one, from_other) / 1e18 as similarity
+    from song_pairs
+    cross join directions
 
 ),
 
@@ -52,7 +72,7 @@ shrunk as (
             / (shared_listeners + {{ var('item_shrinkage') }}),
             8
         ) as similarity
-    from song_pairs
+    from both_ways
 
 ),
 

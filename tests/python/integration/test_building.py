@@ -337,16 +337,16 @@ print(json.dumps([duckdb.__version__, answers]))
 def test_pairs_that_do_not_fit_stop_the_build_before_they_are_counted(twin):
     """The message names a cap that fits."""
     before = listed(twin)
-    (twin.root / "tight.yml").write_text("item_cf_memory_gb: 0.006\n", "utf-8")
+    (twin.root / "tight.yml").write_text("item_cf_memory_gb: 0.003\n", "utf-8")
     done = twin.cli("build", "--settings", "tight.yml")
     assert done.returncode == 1
     found = re.search(
-        r"item_cf would count \d+ pairs of songs, .* item_cf_memory_gb allows 0.006. "
+        r"item_cf would count \d+ pairs of songs, .* item_cf_memory_gb allows 0.003. "
         r"Set max_songs_per_listener to (\d+) instead of 500",
         done.stderr,
     )
     assert found, done.stderr
     assert listed(twin) == before
-    lower = f"{{item_cf_memory_gb: 0.006, max_songs_per_listener: {found[1]}}}"
+    lower = f"{{item_cf_memory_gb: 0.003, max_songs_per_listener: {found[1]}}}"
     done = twin.dbt("build", "--vars", lower, "--select", "item_cf_cost")
     assert done.returncode == 0, done.stdout
