@@ -50,27 +50,21 @@ def learn(
         )
     source = backtest.source_of(project)
     with build_lock(project.root, "tuning"), ExitStack() as copies:
-        at = copies.enter_context(scratch_project(project, source))
-        days = backtest.event_days(at, "landing")
+        days = backtest.event_days(project, source)
         as_ofs = backtest.weeks_of(days, weeks=weeks)
-        ats = [at] + [
-            copies.enter_context(scratch_project(project, source)) for _ in as_ofs[1:]
+        views = [
+            View(
+                copies.enter_context(scratch_project(project, source)),
+                {
+                    "source": "landing",
+                    "as_of": str(day),
+                    "evaluation_days": backtest.DAYS,
+                    "seed": seed,
+                },
+            )
+            for day in as_ofs
         ]
-        lab = Lab(
-            [
-                View(
-                    at,
-                    {
-                        "source": "landing",
-                        "as_of": str(day),
-                        "evaluation_days": backtest.DAYS,
-                        "seed": seed,
-                    },
-                )
-                for at, day in zip(ats, as_ofs, strict=True)
-            ],
-            KS,
-        )
+        lab = Lab(views, KS)
         tuned = tune(
             lab, seconds=60 * minutes, trials=trials, seed=seed, on_trial=on_trial
         )
