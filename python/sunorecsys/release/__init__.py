@@ -23,9 +23,9 @@ import pyarrow as pa
 from sunorecsys.errors import SunorecsysError
 from sunorecsys.landing import replacing, sync
 from sunorecsys.lock import folder_lock
-from sunorecsys.release.content import fingerprint
+from sunorecsys.release.content import fingerprint, quoted_name
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 CURRENT = "current.duckdb"
 
 # DuckDB 1.x cannot open what DuckDB 2 writes by default.
@@ -211,14 +211,10 @@ def _copy(
     measured: Mapping[str, duckdb.DuckDBPyRelation],
     path: Path,
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Copy tables, ordered by their leading columns, and return hashes and counts.
-
-    Those of what was measured are not returned.
-    """
+    """Copy tables, and return hashes and counts, but for what was measured."""
     path.unlink(missing_ok=True)
     # a transaction of its own: one may write to one database only
     cursor = session.cursor()
-    hashes, counts = {}, {}
     cursor.execute(
         f"attach {quoted(str(path))} as published "
         f"(storage_version {quoted(STORAGE_VERSION)})"
@@ -231,11 +227,14 @@ def _copy(
                 f"create table published.main.{name} as "
                 f"from ({relation.sql_query()}) order by {order}"
             )
-        for name in tables:
-            counts[name], hashes[name] = fingerprint(cursor, f"published.main.{name}")
     finally:
         cursor.execute("detach published")
         cursor.close()
+    hashes, counts = {}, {}
+    # the session of a build does not preserve the order of rows
+    with duckdb.connect(str(path), read_only=True) as written:
+        for name in tables:
+            counts[name], hashes[name] = fingerprint(written, quoted_name(name))
     return hashes, counts
 
 
@@ -245,7 +244,8 @@ def _sort_columns(relation: duckdb.DuckDBPyRelation) -> list[str]:
         for name, type_ in zip(relation.columns, relation.types, strict=True)
         if "[" not in str(type_)
     ]
-    return sortable[:4] or relation.columns[:1]
+    # enough for every key, so that there is one order; long texts stand behind them
+    return sortable[:8] or relation.columns[:1]
 
 
 def macro_sql() -> list[str]:
