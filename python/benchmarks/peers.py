@@ -2,10 +2,12 @@
 
     python python/benchmarks/peers.py --plays 1000000
 
-Simulates plays and builds them in a temporary copy of the project. Then `implicit`
-finds item neighbors (cosine and TF-IDF), factors (ALS) and a list for every listener
-from the matrix of that build; and `plain_script.py` makes the same five channels and a
-hundred songs per listener from the same files. Each runs in a process of its own.
+Simulates plays and builds them in a temporary copy of the project; then the models
+that others have too are run once more, one at a time. `implicit` finds item neighbors
+(cosine and TF-IDF), factors (ALS) and a list for every listener from the matrix of that
+build; RecTools makes lists from it, if --rectools names a Python that has it; and
+`plain_script.py` makes the same five channels and a hundred songs per listener from the
+same files. Each runs in a process of its own.
 """
 
 import argparse
@@ -27,6 +29,10 @@ from weekly_build import built, machine, simulated
 FACTORS = 50
 ITERATIONS = 15
 NEIGHBORS = 100
+DBT = (sys.executable, "-m", "dbt.cli.main")
+# models that others have too
+SHARED = ("item_cf_weights", "item_cf_neighbors", "item_cf_candidates")
+SHARED += ("als_song_factors", "als_user_factors", "als_candidates")
 
 
 def main() -> None:
@@ -34,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plays", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path, help="file for every number")
+    parser.add_argument("--rectools", type=Path, help="a Python that has RecTools")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -43,11 +50,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         listeners, songs = simulated(Path(folder), arguments.plays)
         found = {what: child(what, folder) for what in CHILDREN}
+        if arguments.rectools:
+            found["rectools"] = rectools(arguments.rectools, Path(folder))
     print(f"{arguments.plays:,} plays, {listeners:,} listeners, {songs:,} songs\n")
     print("| what | by | seconds | peak GB |")
     print("|---|---|---|---|")
     rows = []
     for what, by, key, maker in ROWS:
+        if maker not in found:
+            continue
         answer = found[maker]
         rows.append(
             {"what": what, "by": by, "seconds": answer[key], "peak_gb": answer["gb"]}
@@ -78,15 +89,61 @@ def weekly_build(root: Path) -> dict[str, float]:
     built(root)
     seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    # alone, as the others do it; in a build two models run at a time
+    subprocess.run(
+        [*DBT, "run", "--threads", "1", "--select", *SHARED],
+        cwd=root,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     results = json.loads((root / "target" / "run_results.json").read_text())["results"]
     took = {row["unique_id"].split(".")[2]: row["execution_time"] for row in results}
+    neighbors = took["item_cf_weights"] + took["item_cf_neighbors"]
+    lists = took["als_user_factors"] + took["als_candidates"]
     return {
         "all": seconds,
-        "neighbors": took["item_cf_weights"] + took["item_cf_neighbors"],
+        "neighbors": neighbors,
+        "neighbor_lists": neighbors + took["item_cf_candidates"],
         "factors": took["als_song_factors"],
-        "lists": took["als_user_factors"] + took["als_candidates"],
+        "lists": lists,
+        "factor_lists": took["als_song_factors"] + lists,
         "gb": peak / 1e6,
     }
+
+
+def matrix_rows(root: Path) -> dict[str, Any]:
+    """Return user_index, song_index and weight of the matrix of the build."""
+    with duckdb.connect(
+        str(root / "warehouse" / "sunorecsys.duckdb"), read_only=True
+    ) as warehouse:
+        rows: dict[str, Any] = warehouse.sql(
+            "select user_index, song_index, weight from interaction_matrix "
+            "order by user_index, song_index"
+        ).fetchnumpy()
+    return rows
+
+
+def rectools(python: Path, root: Path) -> dict[str, float]:
+    """Let RecTools make its lists from the matrix of the build."""
+    rows = matrix_rows(root)
+    file = root / "matrix.npz"
+    np.savez(
+        file,
+        user=rows["user_index"],
+        song=rows["song_index"],
+        weight=rows["weight"],
+    )
+    script = Path(__file__).parent / "rectools_lists.py"
+    numbers = map(str, (NEIGHBORS, FACTORS, ITERATIONS))
+    done = subprocess.run(
+        [python, script, file, *numbers],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def implicit_library(root: Path) -> dict[str, float]:
@@ -95,13 +152,7 @@ def implicit_library(root: Path) -> dict[str, float]:
     import scipy.sparse as sp
     from implicit.nearest_neighbours import CosineRecommender, TFIDFRecommender
 
-    with duckdb.connect(
-        str(root / "warehouse" / "sunorecsys.duckdb"), read_only=True
-    ) as warehouse:
-        rows = warehouse.sql(
-            "select user_index, song_index, weight from interaction_matrix "
-            "order by user_index, song_index"
-        ).fetchnumpy()
+    rows = matrix_rows(root)
     matrix = sp.csr_matrix(
         (rows["weight"].astype(np.float32), (rows["user_index"], rows["song_index"]))
     )
@@ -158,6 +209,10 @@ ROWS = (
     ("ALS", "implicit", "factors", "implicit"),
     ("a list by ALS for each listener", "sunorecsys", "lists", "sunorecsys"),
     ("a list by ALS for each listener", "implicit", "lists", "implicit"),
+    ("neighbors and lists by them", "sunorecsys", "neighbor_lists", "sunorecsys"),
+    ("neighbors and lists by them", "RecTools", "neighbor_lists", "rectools"),
+    ("ALS and lists by it", "sunorecsys", "factor_lists", "sunorecsys"),
+    ("ALS and lists by it", "RecTools", "factor_lists", "rectools"),
     ("the whole build", "sunorecsys, with tests and release", "all", "sunorecsys"),
     ("the five channels and lists", "plain_script.py", "all", "script"),
 )

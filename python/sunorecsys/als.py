@@ -20,14 +20,17 @@ listener's songs and can be explained exactly.
 """
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from implicit.cpu.topk import topk
+from numpy.typing import DTypeLike
 from scipy.sparse import csr_matrix
 
 from sunorecsys.vectors import Matrix, column, matrix, use_one_blas_thread
@@ -48,6 +51,8 @@ _CONTRIBUTIONS = pa.schema(
         ("contribution", pa.float64()),
     ]
 )
+
+_Answer = TypeVar("_Answer")
 
 # songs on a shortlist beyond those that are wanted
 _SPARE = 50
@@ -90,7 +95,7 @@ def song_factors(
         found = np.zeros((count, factors), dtype=np.float32)
     else:
         use_one_blas_thread()
-        confidence = _sparse(interactions, songs=count) * np.float32(alpha)
+        confidence = _sparse(interactions, np.float32, songs=count) * np.float32(alpha)
         listeners = np.bincount(confidence.indices, minlength=count)
         found = _factorized(
             confidence,
@@ -148,14 +153,17 @@ def _factorized(
     return song_matrix
 
 
-def _blocks(confidence: csr_matrix, factors: int) -> list[_Block]:
-    """Split the rows that have entries into blocks of about equal lengths."""
+def _blocks(confidence: csr_matrix, factors: int, more: int = 0) -> list[_Block]:
+    """Split the rows that have entries into blocks of about equal lengths.
+
+    A row takes a vector of factors for each entry, and as many ``more``.
+    """
     lengths = np.diff(confidence.indptr)
     order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
     found = []
     while len(order):
         longest = lengths[order[0]]
-        size = max(_GATHERED // (longest * factors), 1)
+        size = max(_GATHERED // ((longest + more) * factors), 1)
         rows, order = order[:size], order[size:]
         places = np.arange(longest)
         is_entry = places < lengths[rows, None]
@@ -269,17 +277,23 @@ def user_factors(
 ) -> pa.Table:
     """Return (user_index, factors), float64, one row per listener with a song."""
     song_matrix = _song_matrix(factors_of_songs, factors)
-    users: list[int] = []
-    solved: list[Matrix] = []
-    for user, songs, system in _systems(
-        song_matrix, listener_songs, regularization, alpha
-    ):
-        users.append(user)
-        confidence, left = system
-        solved.append(np.linalg.solve(left, confidence @ song_matrix[songs]))
-    found = np.array(solved) if solved else np.zeros((0, factors))
+    base = _base(song_matrix, regularization)
+
+    def solve(block: _Block) -> Matrix:
+        vectors, left = _systems(song_matrix, block, base)
+        right = block.confidence[:, None, :] @ vectors
+        found: Matrix = np.linalg.solve(left, right.transpose(0, 2, 1))[:, :, 0]
+        return found
+
+    blocks, solved = _solved(solve, listener_songs, len(song_matrix), factors, alpha)
+    users = np.concatenate([np.zeros(0, int), *(block.rows for block in blocks)])
+    found = np.concatenate([np.zeros((0, factors)), *solved])
+    order = np.argsort(users)
     return pa.table(
-        {"user_index": pa.array(users, pa.int32()), "factors": column(found)}
+        {
+            "user_index": pa.array(users[order], pa.int32()),
+            "factors": column(found[order]),
+        }
     )
 
 
@@ -380,42 +394,55 @@ def contributions(
     where there are others. They sum to the song's score.
     """
     song_matrix = _song_matrix(factors_of_songs, factors)
+    base = _base(song_matrix, regularization)
     pairs = _pairs(recommended)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    wanted = _groups(pairs)
-    chunks: list[pa.Table] = []
-    for user, songs, system in _systems(
-        song_matrix, listener_songs, regularization, alpha, only=wanted.keys()
-    ):
-        confidence, left = system
-        targets = pairs[wanted[user], 1]
-        # (the listener's songs, recommended songs)
-        given = confidence[:, None] * (
-            song_matrix[songs] @ np.linalg.solve(left, song_matrix[targets].T)
+    wanted, starts, counts = np.unique(
+        pairs[:, 0], return_index=True, return_counts=True
+    )
+
+    def solve(block: _Block) -> pa.Table:
+        place = np.searchsorted(wanted, block.rows)
+        places = np.arange(counts[place].max())
+        is_target = places < counts[place, None]
+        targets = pairs[np.where(is_target, starts[place, None] + places, 0), 1]
+        vectors, left = _systems(song_matrix, block, base)
+        answered = np.linalg.solve(left, song_matrix[targets].transpose(0, 2, 1))
+        # (listeners, their songs, recommended songs)
+        given = block.confidence[:, :, None] * (vectors @ answered)
+        given[block.confidence == 0] = -np.inf
+        seed_indexes, amounts = [], []
+        for _ in range(min(seeds, given.shape[1])):
+            largest = given.argmax(axis=1)
+            seed_indexes.append(np.take_along_axis(block.columns, largest, axis=1))
+            amounts.append(given.max(axis=1))
+            np.put_along_axis(given, largest[:, None], -np.inf, axis=1)
+        is_left = given > -np.inf
+        rest = np.where(is_left, given, 0).sum(axis=1)
+        seed_indexes.append(np.full(targets.shape, -1))
+        amounts.append(np.where(is_left.any(axis=1), rest, -np.inf))
+        is_row = is_target & (np.array(amounts) > -np.inf)
+        seed_index = np.array(seed_indexes)[is_row]
+        return pa.table(
+            {
+                "user_index": np.broadcast_to(block.rows[:, None], is_row.shape)[
+                    is_row
+                ].astype(np.int32),
+                "song_index": np.broadcast_to(targets, is_row.shape)[is_row],
+                "seed_index": pa.array(seed_index, pa.int32(), mask=seed_index < 0),
+                "contribution": np.array(amounts)[is_row],
+            },
+            schema=_CONTRIBUTIONS,
         )
-        order = np.argsort(-given, axis=0, kind="stable")
-        kept = order[:seeds]
-        amounts = np.take_along_axis(given, kept, axis=0)
-        seed_indexes = songs[kept]
-        others = order[seeds:]
-        if len(others):
-            rest = np.take_along_axis(given, others, axis=0).sum(axis=0)
-            amounts = np.vstack([amounts, rest])
-            seed_indexes = np.vstack([seed_indexes, np.full(len(targets), -1)])
-        chunks.append(
-            pa.table(
-                {
-                    "user_index": np.full(amounts.size, user, np.int32),
-                    "song_index": np.tile(targets, len(amounts)),
-                    "seed_index": pa.array(
-                        seed_indexes.ravel(), pa.int32(), mask=seed_indexes.ravel() < 0
-                    ),
-                    "contribution": amounts.ravel(),
-                },
-                schema=_CONTRIBUTIONS,
-            )
-        )
-    return pa.concat_tables([_CONTRIBUTIONS.empty_table(), *chunks])
+
+    _, solved = _solved(
+        solve,
+        listener_songs.filter(pc.is_in(listener_songs["user_index"], pa.array(wanted))),
+        len(song_matrix),
+        factors,
+        alpha,
+    )
+    return pa.concat_tables([_CONTRIBUTIONS.empty_table(), *solved])
 
 
 def _song_matrix(factors_of_songs: pa.Table, factors: int) -> Matrix:
@@ -432,46 +459,39 @@ def _pairs(table: pa.Table) -> Matrix:
     ).astype(np.int32)
 
 
-def _sparse(interactions: pa.Table, *, songs: int) -> csr_matrix:
+def _sparse(interactions: pa.Table, precision: DTypeLike, *, songs: int) -> csr_matrix:
     pairs = _pairs(interactions)
-    weights = interactions["weight"].to_numpy().astype(np.float32)
+    weights = interactions["weight"].to_numpy().astype(precision)
     return csr_matrix(
         (weights, (pairs[:, 0], pairs[:, 1])), shape=(int(pairs[:, 0].max()) + 1, songs)
     )
 
 
-def _groups(pairs: Matrix) -> dict[int, slice]:
-    """Return where each user's rows lie in pairs sorted by user."""
-    users, starts = np.unique(pairs[:, 0], return_index=True)
-    ends = [*starts, len(pairs)][1:]
-    return {
-        int(user): slice(int(start), int(end))
-        for user, start, end in zip(users, starts, ends, strict=True)
-    }
-
-
-def _systems(
-    song_matrix: Matrix,
+def _solved(
+    solve: Callable[[_Block], _Answer],
     listener_songs: pa.Table,
-    regularization: float,
+    songs: int,
+    factors: int,
     alpha: float,
-    only: Container[int] | None = None,
-) -> Iterator[tuple[int, Matrix, tuple[Matrix, Matrix]]]:
-    """Yield user, song indexes, and confidence and A of every listener, by user."""
-    pairs = _pairs(listener_songs)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    pairs = pairs[order]
-    weights = listener_songs["weight"].to_numpy()[order]
-    base = song_matrix.T @ song_matrix
-    base += regularization * np.eye(song_matrix.shape[1])
-    for user, rows in _groups(pairs).items():
-        if only is not None and user not in only:
-            continue
-        songs = pairs[rows, 1]
-        confidence = alpha * weights[rows]
-        vectors = song_matrix[songs]
-        yield (
-            user,
-            songs,
-            (confidence, base + (vectors.T * (confidence - 1)) @ vectors),
-        )
+) -> tuple[list[_Block], list[_Answer]]:
+    """Return the listeners in blocks, and what a function finds of each block."""
+    if len(listener_songs) == 0:
+        return [], []
+    confidence = _sparse(listener_songs, np.float64, songs=songs) * alpha
+    # the system of a listener is a matrix beside the vectors
+    blocks = _blocks(confidence, factors, more=factors)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        return blocks, list(threads.map(solve, blocks))
+
+
+def _base(song_matrix: Matrix, regularization: float) -> Matrix:
+    """Return what A has for every listener."""
+    found: Matrix = song_matrix.T @ song_matrix
+    return found + regularization * np.eye(song_matrix.shape[1])
+
+
+def _systems(song_matrix: Matrix, block: _Block, base: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the vectors of the listeners' songs, and A of each listener."""
+    vectors = song_matrix.take(block.columns, axis=0)
+    excess = np.where(block.confidence > 0, block.confidence - 1, 0)
+    return vectors, base + (vectors * excess[:, :, None]).transpose(0, 2, 1) @ vectors
