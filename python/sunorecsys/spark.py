@@ -1,8 +1,9 @@
-"""What Spark cannot do itself, done by DuckDB in this process, on its tables' files."""
+"""What Spark cannot do itself, done by DuckDB on the files of its tables."""
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ def prepare(project_root: Path) -> None:
         SunorecsysError: another process builds this project, or there is no Java.
     """
     keep_build_lock(project_root)
+    # tasks that run Python need this package too
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     home = os.environ.get("JAVA_HOME")
     if shutil.which(f"{home}/bin/java" if home else "java") is None:
         place = f"in JAVA_HOME, which is {home}" if home else "on the PATH"
@@ -37,18 +40,92 @@ def prepare(project_root: Path) -> None:
 
 
 def write_model(code: str, *, file: str, table: str) -> None:
-    """Run a Python model in this process, and write what it returns as a table.
+    """Run a Python model, and write what it returns as a table.
+
+    A model whose meta says ``by_listener`` runs on all machines, each time with the
+    rows of some listeners only in every table that has a user_index. Any other runs in
+    this process.
 
     Args:
         code: the model as dbt compiled it, with its ``dbtObj``.
         file: where the model was written, for tracebacks.
         table: where the rows go.
     """
+    if _names(code, file)["config"].meta_get("by_listener"):
+        _save(_by_listener(code, file), table)
+        return
+    with _session() as session:
+        rows = _run(code, file, session, lambda name: _read(session, _files(name)))
+        _write(rows, table)
+
+
+def _names(code: str, file: str) -> dict[str, Any]:
+    """Return what a compiled model defines."""
     names: dict[str, Any] = {"__name__": "dbt_model"}
     exec(compile(code, file, "exec"), names)  # noqa: S102
+    return names
+
+
+def _run(
+    code: str,
+    file: str,
+    session: duckdb.DuckDBPyConnection,
+    relation: Callable[[str], Any],
+) -> Any:
+    """Return what a model makes of the relations of its tables."""
+    names = _names(code, file)
+    return names["model"](names["dbtObj"](relation), session)
+
+
+def _by_listener(code: str, file: str) -> Any:
+    """Return the rows that a model makes, by as many tasks as a shuffle has parts."""
+    spark = _spark()
+    parts = int(spark.conf.get("spark.sql.shuffle.partitions"))
+    files: dict[str, list[str]] = {}
+
+    def of_nobody(name: str) -> Any:
+        files[name] = _files(name)
+        return _of_listeners(_read(session, files[name]), "false")
+
+    # for the columns, and for the files of the tables, which a task cannot ask for
     with _session() as session:
-        dbt = names["dbtObj"](lambda name: _relation(session, name))
-        _write(names["model"](dbt, session), table)
+        empty = _run(code, file, session, of_nobody)
+    # Spark has no lists of one length
+    columns = pa.schema(
+        field.with_type(pa.list_(field.type.value_type))
+        if pa.types.is_fixed_size_list(field.type)
+        else field
+        for field in empty.schema
+    )
+
+    def made(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for part in batch.column("id").to_pylist():
+                is_of_part = f"user_index % {parts} = {part}"
+                rows = _of_part(code, file, files, is_of_part)
+                yield from rows.cast(columns).to_batches()
+
+    return spark.range(parts, numPartitions=parts).mapInArrow(
+        made, spark.createDataFrame(empty).schema
+    )
+
+
+def _of_part(
+    code: str, file: str, files: Mapping[str, list[str]], condition: str
+) -> pa.Table:
+    """Return what a model makes of some listeners, in a process of any machine."""
+    with _session() as session:
+        return _run(
+            code,
+            file,
+            session,
+            lambda name: _of_listeners(_read(session, files[name]), condition),
+        )
+
+
+def _of_listeners(rows: Any, condition: str) -> Any:
+    """Return the rows of some listeners, or all of a table without listeners."""
+    return rows.filter(condition) if "user_index" in rows.columns else rows
 
 
 def write_query(sql: str, *, reads: Iterable[str], table: str) -> None:
@@ -62,7 +139,7 @@ def write_query(sql: str, *, reads: Iterable[str], table: str) -> None:
     with _session() as session:
         for name in reads:
             schema, table_read = map(quoted_name, name.split("."))
-            rows = _relation(session, name).sql_query()
+            rows = _read(session, _files(name)).sql_query()
             session.execute(f"create schema if not exists {schema}")
             session.execute(f"create view {schema}.{table_read} as {rows}")
         _write(session.sql(sql).to_arrow_table(), table)
@@ -161,11 +238,11 @@ def _session() -> Iterator[duckdb.DuckDBPyConnection]:
         yield session
 
 
-def _relation(session: duckdb.DuckDBPyConnection, name: str) -> Any:
-    """Return a table of Spark as a relation of DuckDB, of the types it has there.
+def _files(name: str) -> list[str]:
+    """Return the paths of the files of a table.
 
     Raises:
-        SunorecsysError: its files lie on no disk of this machine.
+        SunorecsysError: they lie on no disk of this machine.
     """
     files = [urlsplit(file) for file in _spark().table(name).inputFiles()]
     if any(file.scheme != "file" for file in files):
@@ -173,7 +250,12 @@ def _relation(session: duckdb.DuckDBPyConnection, name: str) -> Any:
             f"The table {name} lies on {files[0].scheme}:, and Python models read "
             "files. Let SUNORECSYS_SPARK_WAREHOUSE name a disk that all machines share."
         )
-    rows = session.read_parquet([unquote(file.path) for file in files])
+    return [unquote(file.path) for file in files]
+
+
+def _read(session: duckdb.DuckDBPyConnection, files: list[str]) -> Any:
+    """Return files of Spark as a relation of DuckDB, of the types it has there."""
+    rows = session.read_parquet(files)
     return rows.project(
         ", ".join(
             # times of Spark have a time zone
@@ -190,5 +272,8 @@ def _relation(session: duckdb.DuckDBPyConnection, name: str) -> Any:
 def _write(rows: pa.Table | pa.RecordBatchReader, table: str) -> None:
     if isinstance(rows, pa.RecordBatchReader):
         rows = rows.read_all()
-    frame = _spark().createDataFrame(rows)
+    _save(_spark().createDataFrame(rows), table)
+
+
+def _save(frame: Any, table: str) -> None:
     frame.write.mode("overwrite").format("parquet").saveAsTable(table)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from town import WEEKS, event, write_feedback
 
-from conftest import DBT, Workspace
+from conftest import DBT, ROOT, Workspace
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("pyspark") is None
@@ -207,6 +207,14 @@ def test_every_table_of_the_sample_is_the_same_on_spark(sample_project, workspac
     build_on_spark(workspace)
     engines = BothEngines(sample_project, workspace)
     assert engines.differences() == {}
+    # tasks made them, each of its share of the listeners
+    for table in ("als_user_factors", "als_candidates", "als_contributions"):
+        files = f"{engines.spark_tables}/{table}/*.parquet"
+        shares = engines.connection.execute(
+            "select list_sort(list(distinct user_index % 2)) "
+            f"from read_parquet('{files}', filename = true) group by filename"
+        ).fetchall()
+        assert sorted(shares) == [([0],), ([1],)], table
 
 
 @pytest.fixture(scope="module")
@@ -343,3 +351,25 @@ def test_the_evaluation_of_an_earlier_week_is_the_same_on_spark(workspace, tmp_p
     ).fetchall()
     assert rows > 500
     assert engines.differences() == {}
+
+
+@pytest.mark.large
+def test_two_executors_send_each_other_rows_and_join_every_pair_once(tmp_path):
+    file = tmp_path / "shuffle.json"
+    done = subprocess.run(
+        [
+            sys.executable,
+            ROOT / "python" / "benchmarks" / "shuffle.py",
+            *("--plays", "3000", "--json", file),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(file.read_text())
+    assert found["executors"] == ["0", "1"]
+    for table in ("listens", "item_cf_neighbors", "ranked_candidates"):
+        assert found["tables"][table]["remote"] > 0, table
+    assert found["pairs"] == found["expected_pairs"] > 0
+    assert f"pairs joined: {found['pairs']:,}" in done.stdout
