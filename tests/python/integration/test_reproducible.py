@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from conftest import DBT
+from conftest import DBT, crowd, play, song
 from sunorecsys import builds
 
 
@@ -42,3 +42,25 @@ def test_two_builds_of_simulated_plays_are_the_same(workspace, plays):
     shutil.rmtree(workspace.root / "warehouse")
     workspace.build()
     assert hashes(workspace) == first
+
+
+@pytest.mark.large
+def test_what_a_warehouse_held_changes_nothing(workspace, tmp_path):
+    """Neither when a build goes back in time, nor when a play comes late."""
+    workspace.land("songs", [song(number) for number in range(60)])
+    workspace.land("interactions", crowd(60, 14))
+    workspace.leave_out_tests()
+    workspace.build()
+    late = play("u01", "s40", 3)
+    workspace.land("interactions", [late], "late.parquet")
+    for as_of in ("2025-01-13", "2025-01-06"):
+        fresh = workspace.twin(tmp_path / as_of)
+        shutil.rmtree(fresh.root / "warehouse")
+        for each in (workspace, fresh):
+            each.build("--as-of", as_of)
+            heard = each.query(
+                "select interaction_count from user_songs "
+                "where user_id = 'u01' and song_id = 's40'"
+            )
+            assert heard == [(1,)]
+        assert hashes(workspace) == hashes(fresh)
