@@ -84,6 +84,21 @@ def test_contents_that_only_look_alike_differ(desk, one, other):
     assert hashed(desk, one)[1] != hashed(desk, other)[1]
 
 
+def test_a_block_that_is_damaged_is_an_error_of_the_database(tmp_path):
+    file = tmp_path / "told.duckdb"
+    with duckdb.connect(str(file)) as desk:
+        desk.execute("create table told as select hash(range) as n from range(900000)")
+    content = bytearray(file.read_bytes())
+    # in a block of rows that are read after many others
+    content[len(content) * 2 // 3] ^= 1
+    file.write_bytes(content)
+    with (
+        duckdb.connect(str(file), read_only=True) as desk,
+        pytest.raises(duckdb.Error, match="checksum"),
+    ):
+        fingerprint(desk, "told")
+
+
 def test_no_rows_have_a_hash_too(desk):
     rows, digest = hashed(desk, f"{ROWS} limit 0")
     assert rows == 0
