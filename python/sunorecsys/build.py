@@ -1,6 +1,7 @@
 """Running ``dbt build`` of the project from Python."""
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -164,11 +165,12 @@ def _invoked(
     on_step: OnStep | None = None,
 ) -> Any:
     """Return dbt's own result of a command."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
     watch = _Watch(on_step)
-    with _working_in(root):
+    # stopped before it knows that it is to log nothing, dbt prints a traceback
+    with _working_in(root), contextlib.redirect_stdout(io.StringIO()):
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
         outcome = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
             [
                 command,
