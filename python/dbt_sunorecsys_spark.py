@@ -28,6 +28,7 @@ def _run_in_process(adapter: Any) -> None:
                 self._model["compiled_code"],
                 file=self._model["original_file_path"],
                 table=self._model["relation_name"],
+                by_listener=self._model["config"]["meta"].get("by_listener", False),
             )
 
     helpers = adapter.python_submission_helpers.fget

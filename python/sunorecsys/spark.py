@@ -39,19 +39,17 @@ def prepare(project_root: Path) -> None:
         )
 
 
-def write_model(code: str, *, file: str, table: str) -> None:
+def write_model(code: str, *, file: str, table: str, by_listener: bool) -> None:
     """Run a Python model, and write what it returns as a table.
-
-    A model whose meta says ``by_listener`` runs on all machines, each time with the
-    rows of some listeners only in every table that has a user_index. Any other runs in
-    this process.
 
     Args:
         code: the model as dbt compiled it, with its ``dbtObj``.
         file: where the model was written, for tracebacks.
         table: where the rows go.
+        by_listener: whether it runs on all machines, each time with the rows of some
+            listeners only in every table that has a user_index, or in this process.
     """
-    if _names(code, file)["config"].meta_get("by_listener"):
+    if by_listener:
         _save(_by_listener(code, file), table)
         return
     with _session() as session:
