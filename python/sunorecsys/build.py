@@ -1,7 +1,6 @@
 """Running ``dbt build`` of the project from Python."""
 
 import contextlib
-import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -165,12 +164,15 @@ def _invoked(
     on_step: OnStep | None = None,
 ) -> Any:
     """Return dbt's own result of a command."""
-    watch = _Watch(on_step)
-    # stopped before it knows that it is to log nothing, dbt prints a traceback
-    with _working_in(root), contextlib.redirect_stdout(io.StringIO()):
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+    from dbt_common.events.event_manager_client import cleanup_event_logger
 
+    # dbt begins with a logger to stdout; stopped before it knows that it is to log
+    # nothing, it would print a traceback
+    cleanup_event_logger()
+    watch = _Watch(on_step)
+    with _working_in(root):
         outcome = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
             [
                 command,

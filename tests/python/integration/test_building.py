@@ -214,6 +214,35 @@ def test_a_build_that_is_stopped_says_so_and_leaves_the_last_release(twin, secon
     assert builds.newest(twin.root / "landing" / "builds")["status"] == "stopped"
 
 
+STOPPED_EARLY = """
+import sys
+from pathlib import Path
+
+import dbt.cli.requires
+
+
+def stop(*_, **__):
+    raise KeyboardInterrupt
+
+
+dbt.cli.requires.setup_event_logger = stop
+
+from sunorecsys import build
+
+try:
+    build.parsed(Path.cwd(), {})
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_a_build_that_is_stopped_while_dbt_starts_prints_nothing(workspace):
+    done = workspace.run(sys.executable, "-c", STOPPED_EARLY)
+    assert done.returncode == 130, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
 def test_a_build_that_publishes_nothing_says_why_and_fails(sample_project, tmp_path):
     twin = sample_project.twin(tmp_path / "twin")
     with duckdb.connect(str(twin.current.resolve())) as opened:
