@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from weekly_build import SUNORECSYS, copied
+from weekly_build import DBT, SUNORECSYS, copied
 
 from sunorecsys import embeddings
 from sunorecsys.encoders.audio_features import AudioFeatures
@@ -86,7 +86,7 @@ def measure(songs: int, dimensions: int) -> None:
             }
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-m", "dbt.cli.main", "build"]
+            [*DBT, "build"]
             + ["--resource-type", "seed", "--resource-type", "model"]
             + ["--vars", json.dumps(variables), "--select"]
             + [f"+{name}" for name in MODELS],

@@ -18,18 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-from weekly_build import built, machine, simulated
+from weekly_build import DBT, built, machine, simulated
 
 FACTORS = 50
 ITERATIONS = 15
 NEIGHBORS = 100
-DBT = (sys.executable, "-m", "dbt.cli.main")
 # models that others have too
 SHARED = ("item_cf_weights", "item_cf_neighbors", "item_cf_candidates")
 SHARED += ("als_song_factors", "als_user_factors", "als_candidates")
@@ -59,11 +58,9 @@ def main() -> None:
     for what, by, key, maker in ROWS:
         if maker not in found:
             continue
-        answer = found[maker]
-        rows.append(
-            {"what": what, "by": by, "seconds": answer[key], "peak_gb": answer["gb"]}
-        )
-        print(f"| {what} | {by} | {answer[key]:.1f} | {answer['gb']:.1f} |")
+        seconds, peak = found[maker][key], found[maker]["gb"]
+        rows.append({"what": what, "by": by, "seconds": seconds, "peak_gb": peak})
+        print(f"| {what} | {by} | {seconds:.1f} | {peak:.1f} |")
     if arguments.json:
         document = {"machine": machine(), "plays": arguments.plays, "rows": rows}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
@@ -71,8 +68,13 @@ def main() -> None:
 
 def child(what: str, folder: str) -> dict[str, float]:
     """Run one of them in a process of its own; its peak memory is in `gb`."""
+    return answer([sys.executable, __file__, "--child", what, folder])
+
+
+def answer(command: Sequence[str | Path]) -> dict[str, float]:
+    """Return the document that a command prints."""
     done = subprocess.run(
-        [sys.executable, __file__, "--child", what, folder],
+        command,
         # `implicit` brings threads of its own
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -135,15 +137,7 @@ def rectools(python: Path, root: Path) -> dict[str, float]:
     )
     script = Path(__file__).parent / "rectools_lists.py"
     numbers = map(str, (NEIGHBORS, FACTORS, ITERATIONS))
-    done = subprocess.run(
-        [python, script, file, *numbers],
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return answer([python, script, file, *numbers])
 
 
 def implicit_library(root: Path) -> dict[str, float]:

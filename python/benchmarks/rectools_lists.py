@@ -1,6 +1,6 @@
 """Lists by RecTools from the rows of `peers.py`, in an environment that has RecTools.
 
-    python rectools_lists.py MATRIX.npz
+    python rectools_lists.py MATRIX.npz NEIGHBORS FACTORS ITERATIONS
 
 The file holds user, song and weight. Prints the seconds that neighbors with a list for
 each listener took, and the same for ALS. RecTools wants another numpy than sunorecsys,

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from weekly_build import machine, simulated
+from weekly_build import DBT, machine, simulated
 
 MASTER = "local-cluster[2,1,1024]"
 TABLES = Path("warehouse", "spark", "sunorecsys.db")
@@ -95,7 +95,7 @@ def built_on_executors(root: Path) -> Path:
     )
     subprocess.run(
         [
-            Path(sys.executable).parent / "dbt",
+            *DBT,
             *("--quiet", "build", "--target", "spark"),
             *("--exclude-resource-type", "test"),
             *("--exclude-resource-type", "unit_test"),

@@ -30,6 +30,7 @@ SONGS = {5_000_000: 50_000, 20_000_000: 100_000}
 # models that are named
 SLOWEST = 10
 SUNORECSYS = (sys.executable, "-m", "sunorecsys")
+DBT = (sys.executable, "-m", "dbt.cli.main")
 
 
 def main() -> None:

@@ -24,7 +24,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -51,8 +50,6 @@ _CONTRIBUTIONS = pa.schema(
         ("contribution", pa.float64()),
     ]
 )
-
-_Answer = TypeVar("_Answer")
 
 # songs on a shortlist beyond those that are wanted
 _SPARE = 50
@@ -121,6 +118,11 @@ class _Block:
     # (rows, entries): column and confidence, both 0 where a row has no more entries
     columns: Matrix
     confidence: Matrix
+
+    def excess(self) -> Matrix:
+        """Return by how much a song that was played counts more than any other."""
+        found: Matrix = np.where(self.confidence > 0, self.confidence - 1, 0)
+        return found
 
 
 def _factorized(
@@ -206,7 +208,7 @@ def _solve(
     which is never made: a product with it takes the vectors of the row's entries.
     """
     vectors = given.take(block.columns, axis=0)
-    excess = np.where(block.confidence > 0, block.confidence - 1, 0)
+    excess = block.excess()
     ridge = ridges[block.rows, None]
 
     def dots(x: Matrix) -> Matrix:
@@ -279,22 +281,20 @@ def user_factors(
     song_matrix = _song_matrix(factors_of_songs, factors)
     base = _base(song_matrix, regularization)
 
-    def solve(block: _Block) -> Matrix:
+    def solve(block: _Block) -> pa.Table:
         vectors, left = _systems(song_matrix, block, base)
         right = block.confidence[:, None, :] @ vectors
-        found: Matrix = np.linalg.solve(left, right.transpose(0, 2, 1))[:, :, 0]
-        return found
+        found = np.linalg.solve(left, right.transpose(0, 2, 1))[:, :, 0]
+        return users_table(block.rows, found)
 
-    blocks, solved = _solved(solve, listener_songs, len(song_matrix), factors, alpha)
-    users = np.concatenate([np.zeros(0, int), *(block.rows for block in blocks)])
-    found = np.concatenate([np.zeros((0, factors)), *solved])
-    order = np.argsort(users)
-    return pa.table(
-        {
-            "user_index": pa.array(users[order], pa.int32()),
-            "factors": column(found[order]),
-        }
-    )
+    def users_table(users: Matrix, found: Matrix) -> pa.Table:
+        return pa.table(
+            {"user_index": pa.array(users, pa.int32()), "factors": column(found)}
+        )
+
+    solved = _solved(solve, listener_songs, len(song_matrix), factors, alpha)
+    nobody = users_table(np.zeros(0), np.zeros((0, factors)))
+    return pa.concat_tables([nobody, *solved]).sort_by("user_index")
 
 
 def candidates(
@@ -435,7 +435,7 @@ def contributions(
             schema=_CONTRIBUTIONS,
         )
 
-    _, solved = _solved(
+    solved = _solved(
         solve,
         listener_songs.filter(pc.is_in(listener_songs["user_index"], pa.array(wanted))),
         len(song_matrix),
@@ -468,20 +468,20 @@ def _sparse(interactions: pa.Table, precision: DTypeLike, *, songs: int) -> csr_
 
 
 def _solved(
-    solve: Callable[[_Block], _Answer],
+    solve: Callable[[_Block], pa.Table],
     listener_songs: pa.Table,
     songs: int,
     factors: int,
     alpha: float,
-) -> tuple[list[_Block], list[_Answer]]:
-    """Return the listeners in blocks, and what a function finds of each block."""
+) -> list[pa.Table]:
+    """Return what a function finds of the listeners, block by block."""
     if len(listener_songs) == 0:
-        return [], []
+        return []
     confidence = _sparse(listener_songs, np.float64, songs=songs) * alpha
     # the system of a listener is a matrix beside the vectors
     blocks = _blocks(confidence, factors, more=factors)
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        return blocks, list(threads.map(solve, blocks))
+        return list(threads.map(solve, blocks))
 
 
 def _base(song_matrix: Matrix, regularization: float) -> Matrix:
@@ -493,5 +493,5 @@ def _base(song_matrix: Matrix, regularization: float) -> Matrix:
 def _systems(song_matrix: Matrix, block: _Block, base: Matrix) -> tuple[Matrix, Matrix]:
     """Return the vectors of the listeners' songs, and A of each listener."""
     vectors = song_matrix.take(block.columns, axis=0)
-    excess = np.where(block.confidence > 0, block.confidence - 1, 0)
-    return vectors, base + (vectors * excess[:, :, None]).transpose(0, 2, 1) @ vectors
+    counted = vectors * block.excess()[:, :, None]
+    return vectors, base + counted.transpose(0, 2, 1) @ vectors

@@ -57,13 +57,6 @@ def write_model(code: str, *, file: str, table: str, by_listener: bool) -> None:
         _write(rows, table)
 
 
-def _names(code: str, file: str) -> dict[str, Any]:
-    """Return what a compiled model defines."""
-    names: dict[str, Any] = {"__name__": "dbt_model"}
-    exec(compile(code, file, "exec"), names)  # noqa: S102
-    return names
-
-
 def _run(
     code: str,
     file: str,
@@ -71,7 +64,8 @@ def _run(
     relation: Callable[[str], Any],
 ) -> Any:
     """Return what a model makes of the relations of its tables."""
-    names = _names(code, file)
+    names: dict[str, Any] = {"__name__": "dbt_model"}
+    exec(compile(code, file, "exec"), names)  # noqa: S102
     return names["model"](names["dbtObj"](relation), session)
 
 
