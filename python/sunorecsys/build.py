@@ -65,6 +65,7 @@ def run(
                 _WITHOUT_UNIT_TESTS,
                 on_step=on_step,
                 record=record,
+                manifest=parsed(project.root, variables, write_json=True),
             )
         except SunorecsysError as error:
             raise SunorecsysError(
@@ -125,11 +126,13 @@ def run_dbt(
         record: takes the steps down.
         manifest: what `parsed` returned of the same files in this or another folder,
             whose seeds are then loaded, and of variables that differ in none that a
-            YAML file reads; None: the files are parsed now.
+            YAML file reads; None: they are parsed now.
 
     Raises:
         SunorecsysError: a step failed, and the message is its own.
     """
+    if manifest is None:
+        manifest = parsed(root, variables)
     outcome = _invoked(
         root, "build", variables, selection, manifest=manifest, on_step=on_step
     )
@@ -143,15 +146,30 @@ def run_dbt(
     return results
 
 
-def parsed(root: Path, variables: dict[str, Any]) -> Any:
+def parsed(root: Path, variables: dict[str, Any], *, write_json: bool = False) -> Any:
     """Return what dbt reads of the files of a project: its manifest.
+
+    Files that are as they were the last time are not read again, unless variables have
+    changed; `as_of` does each week, and no YAML file reads it, so it is left out.
+
+    Args:
+        root: the folder of the project.
+        variables: of dbt, by name.
+        write_json: whether to write ``manifest.json``.
 
     Raises:
         SunorecsysError: a file cannot be read.
     """
-    outcome = _invoked(root, "parse", variables, ("--no-write-json",))
+    lasting = {name: value for name, value in variables.items() if name != "as_of"}
+    json_is_written = "--write-json" if write_json else "--no-write-json"
+    outcome = _invoked(root, "parse", lasting, ("--partial-parse", json_is_written))
     _require_success(outcome)
-    return outcome.result
+    manifest = outcome.result
+    for node in manifest.nodes.values():
+        if node.resource_type == "seed":
+            # in a copy of a project dbt remembers the folder of the first
+            node.root_path = str(root)
+    return manifest
 
 
 def _invoked(

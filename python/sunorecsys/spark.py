@@ -50,7 +50,7 @@ def write_model(code: str, *, file: str, table: str, by_listener: bool) -> None:
             listeners only in every table that has a user_index, or in this process.
     """
     if by_listener:
-        _save(_by_listener(code, file), table)
+        _write_by_listener(code, file=file, table=table)
         return
     with _session() as session:
         rows = _run(code, file, session, lambda name: _read(session, _files(name)))
@@ -69,55 +69,72 @@ def _run(
     return names["model"](names["dbtObj"](relation), session)
 
 
-def _by_listener(code: str, file: str) -> Any:
-    """Return the rows that a model makes, by as many tasks as a shuffle has parts."""
+def _write_by_listener(code: str, *, file: str, table: str) -> None:
+    """Write what a model makes, by as many tasks as a shuffle has parts.
+
+    Tables of listeners are divided first, so that a task reads no others' rows.
+    """
     spark = _spark()
     parts = int(spark.conf.get("spark.sql.shuffle.partitions"))
+    warehouse = unquote(urlsplit(spark.conf.get("spark.sql.warehouse.dir")).path)
+    folder = Path(warehouse, "by_listener", table)
     files: dict[str, list[str]] = {}
+    divided: dict[str, str] = {}
 
     def of_nobody(name: str) -> Any:
         files[name] = _files(name)
-        return _of_listeners(_read(session, files[name]), "false")
-
-    # for the columns, and for the files of the tables, which a task cannot ask for
-    with _session() as session:
-        empty = _run(code, file, session, of_nobody)
-    # Spark has no lists of one length
-    columns = pa.schema(
-        field.with_type(pa.list_(field.type.value_type))
-        if pa.types.is_fixed_size_list(field.type)
-        else field
-        for field in empty.schema
-    )
+        rows = _read(session, files[name])
+        if "user_index" not in rows.columns:
+            return rows
+        divided[name] = str(folder / name)
+        listeners = spark.table(name)
+        listeners.withColumn("part", listeners["user_index"] % parts).repartition(
+            parts, "part"
+        ).write.mode("overwrite").partitionBy("part").parquet(f"file://{divided[name]}")
+        return rows.filter("false")
 
     def made(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for part in batch.column("id").to_pylist():
-                is_of_part = f"user_index % {parts} = {part}"
-                rows = _of_part(code, file, files, is_of_part)
+                rows = _of_part(code, file, files, divided, part)
                 yield from rows.cast(columns).to_batches()
 
-    return spark.range(parts, numPartitions=parts).mapInArrow(
-        made, spark.createDataFrame(empty).schema
-    )
+    try:
+        # for the columns, and to learn which tables a model reads
+        with _session() as session:
+            empty = _run(code, file, session, of_nobody)
+        # Spark has no lists of one length
+        columns = pa.schema(
+            field.with_type(pa.list_(field.type.value_type))
+            if pa.types.is_fixed_size_list(field.type)
+            else field
+            for field in empty.schema
+        )
+        tasks = spark.range(parts, numPartitions=parts)
+        _save(tasks.mapInArrow(made, spark.createDataFrame(empty).schema), table)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _of_part(
-    code: str, file: str, files: Mapping[str, list[str]], condition: str
+    code: str,
+    file: str,
+    files: Mapping[str, list[str]],
+    divided: Mapping[str, str],
+    part: int,
 ) -> pa.Table:
     """Return what a model makes of some listeners, in a process of any machine."""
+
+    def of_part(name: str) -> Any:
+        if name not in divided:
+            return _read(session, files[name])
+        own = sorted(Path(divided[name], f"part={part}").glob("*.parquet"))
+        if own:
+            return _read(session, list(map(str, own)))
+        return _read(session, files[name]).filter("false")
+
     with _session() as session:
-        return _run(
-            code,
-            file,
-            session,
-            lambda name: _of_listeners(_read(session, files[name]), condition),
-        )
-
-
-def _of_listeners(rows: Any, condition: str) -> Any:
-    """Return the rows of some listeners, or all of a table without listeners."""
-    return rows.filter(condition) if "user_index" in rows.columns else rows
+        return _run(code, file, session, of_part)
 
 
 def write_query(sql: str, *, reads: Iterable[str], table: str) -> None:
@@ -247,7 +264,7 @@ def _files(name: str) -> list[str]:
 
 def _read(session: duckdb.DuckDBPyConnection, files: list[str]) -> Any:
     """Return files of Spark as a relation of DuckDB, of the types it has there."""
-    rows = session.read_parquet(files)
+    rows = session.read_parquet(files, hive_partitioning=False)
     return rows.project(
         ", ".join(
             # times of Spark have a time zone

@@ -14,6 +14,7 @@ import pytest
 
 from conftest import DBT, SUNORECSYS
 from sunorecsys import builds, lock, reader
+from sunorecsys.build import WITHOUT_TESTS, run_dbt
 from sunorecsys.release import macro_sql
 
 PATIENCE = 120
@@ -48,6 +49,21 @@ def is_writing(workspace):
 
 def is_publishing(workspace):
     return any((workspace.root / "releases").glob(".building-*"))
+
+
+def test_a_copy_of_a_project_builds_its_own_files(sample_project, tmp_path):
+    """Though dbt has read those of the first folder, and reads only what differs."""
+    copy = sample_project.twin(tmp_path / "copy", is_tested=True)
+    assert (copy.root / "target" / "partial_parse.msgpack").exists()
+    with (copy.root / "seeds" / "reference" / "genres.csv").open("a") as genres:
+        genres.write("kazoo,polka\n")
+    model = copy.root / "models" / "marts" / "polkas.sql"
+    polkas = "select {} as keyword from {{{{ ref('genres') }}}} where genre = 'polka'"
+    for named, found in (("keyword", "kazoo"), ("upper(keyword)", "KAZOO")):
+        model.write_text(polkas.format(named))
+        selection = ("--select", "genres", "polkas", *WITHOUT_TESTS)
+        run_dbt(copy.root, {"as_of": "2025-11-10"}, selection)
+        assert copy.warehouse("from polkas") == [(found,)]
 
 
 @pytest.mark.large
