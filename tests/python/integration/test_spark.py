@@ -204,7 +204,8 @@ def every_kind_of_landing(workspace: Workspace) -> None:
 
 
 def test_every_table_of_the_sample_is_the_same_on_spark(sample_project, workspace):
-    build_on_spark(workspace)
+    # the landing below is built with the tests of the models
+    build_on_spark(workspace, "--exclude-resource-type", "test")
     engines = BothEngines(sample_project, workspace)
     assert engines.differences() == {}
     # tasks made them, each of its share of the listeners
@@ -256,6 +257,7 @@ def landed(week_before, killed, tmp_path_factory):
     return on_duckdb, on_spark
 
 
+@pytest.mark.large
 def test_the_last_release_serves_when_java_is_killed(week_before, killed):
     workspace, status, out = killed
     assert status == 1, out[-3000:]
@@ -278,6 +280,7 @@ def test_a_build_without_java_says_what_to_install(workspace):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.large
 def test_every_table_of_a_landing_is_the_same_on_spark(landed):
     engines = BothEngines(*landed)
     assert engines.differences() == {}
@@ -286,6 +289,7 @@ def test_every_table_of_a_landing_is_the_same_on_spark(landed):
         assert rows.fetchall()[0][0] > 0
 
 
+@pytest.mark.large
 def test_a_release_from_spark_answers_as_one_from_duckdb(landed):
     song = landed[0].query("select min(song_id) from songs")[0][0]
     for question in (
