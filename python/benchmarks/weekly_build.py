@@ -5,6 +5,8 @@
 Each size is simulated with seed 42 and one listener per 50 plays, in a temporary copy
 of the project; songs are as many, but fewer where plays are millions. Prints a table,
 and the slowest models; --json FILE keeps every number, with the seconds of each model.
+With --next-week a fiftieth of the plays happens again seven days later, and what the
+build after that takes stands in the row below.
 """
 
 import argparse
@@ -22,6 +24,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow.parquet as pq
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("models", "macros", "seeds", "analyses", "dbt_project.yml", "profiles.yml")
 PLAYS_PER_LISTENER = 50
@@ -37,19 +42,27 @@ def main() -> None:
     """Run the benchmark for each size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plays", type=int, action="append", required=True)
+    parser.add_argument("--next-week", action="store_true", help="build a second week")
     parser.add_argument("--json", type=Path, help="file for every number")
     arguments = parser.parse_args()
+    if os.environ.get("SUNORECSYS_BENCHMARK_CHILD"):
+        (plays,) = arguments.plays
+        print(json.dumps(build(plays, next_week=arguments.next_week)))
+        return
     runs = []
     for plays in arguments.plays:
         # a process of its own, because the peak memory of children never falls
-        measured = subprocess.run(
-            [sys.executable, __file__, "--plays", str(plays)],
+        child = subprocess.run(
+            [
+                *(sys.executable, __file__, "--plays", str(plays)),
+                *(["--next-week"] if arguments.next_week else []),
+            ],
             env=os.environ | {"SUNORECSYS_BENCHMARK_CHILD": "1"},
             stdout=subprocess.PIPE,
             check=True,
             text=True,
         )
-        runs.append(json.loads(measured.stdout))
+        runs += json.loads(child.stdout)
     print(
         "| plays | listeners | songs | seconds | seconds of a core "
         "| peak GB | warehouse MB | release MB |"
@@ -120,42 +133,69 @@ def built(root: Path) -> None:
     )
 
 
-def build(plays: int) -> dict[str, Any]:
-    """Simulate and build one size, and return what it took."""
+def build(plays: int, *, next_week: bool = False) -> list[dict[str, Any]]:
+    """Simulate and build one size, and return what it took, a week later too."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        listeners, songs = simulated(root, plays)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        started = time.monotonic()
-        built(root)
-        seconds = time.monotonic() - started
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        core_seconds = after.ru_utime + after.ru_stime
-        core_seconds -= before.ru_utime + before.ru_stime
-        results = json.loads((root / "target" / "run_results.json").read_text())
-        return {
-            "plays": plays,
-            "listeners": listeners,
-            "songs": songs,
-            "seconds": round(seconds, 1),
-            # what other work on the machine changes less
-            "core_seconds": round(core_seconds, 1),
-            "peak_gb": round(after.ru_maxrss / 1e6, 2),
-            "warehouse_mb": round(
-                (root / "warehouse" / "sunorecsys.duckdb").stat().st_size / 1e6
-            ),
-            "release_mb": round(
-                (root / "releases" / "current.duckdb").stat().st_size / 1e6
-            ),
-            "nodes": {
-                result["unique_id"]: round(result["execution_time"], 2)
-                for result in results["results"]
-            },
-        }
+        size = dict(zip(("listeners", "songs"), simulated(root, plays), strict=True))
+        runs = [{"plays": plays, **size, **measured(root)}]
+        if next_week:
+            runs.append({"plays": plays + heard_again(root), **size, **measured(root)})
+    return runs
+
+
+def heard_again(root: Path) -> int:
+    """Let a fiftieth of all plays happen once more, seven days later: how many."""
+    folder = root / "landing" / "interactions"
+    later = duckdb.sql(
+        """
+        select * replace (
+            event_id || ' again' as event_id,
+            occurred_at + interval 7 day as occurred_at
+        )
+        from read_parquet($files)
+        where interaction_type = 'play'
+        order by md5(concat_ws(' ', user_id, song_id, occurred_at)), event_id
+        limit (
+            select count(*) // 50 from read_parquet($files)
+            where interaction_type = 'play'
+        )
+        """,
+        params={"files": f"{folder}/*.parquet"},
+    ).to_arrow_table()
+    pq.write_table(later, folder / "again.parquet")
+    return later.num_rows
+
+
+def measured(root: Path) -> dict[str, Any]:
+    """Build a project, and return what it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.monotonic()
+    built(root)
+    seconds = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    core_seconds = after.ru_utime + after.ru_stime
+    core_seconds -= before.ru_utime + before.ru_stime
+    results = json.loads((root / "target" / "run_results.json").read_text())
+    sizes = {
+        name: (root / file).stat().st_size / 1e6
+        for name, file in (
+            ("warehouse_mb", "warehouse/sunorecsys.duckdb"),
+            ("release_mb", "releases/current.duckdb"),
+        )
+    }
+    return {
+        "seconds": round(seconds, 1),
+        # what other work on the machine changes less
+        "core_seconds": round(core_seconds, 1),
+        "peak_gb": round(after.ru_maxrss / 1e6, 2),
+        **{name: round(megabytes) for name, megabytes in sizes.items()},
+        "nodes": {
+            result["unique_id"]: round(result["execution_time"], 2)
+            for result in results["results"]
+        },
+    }
 
 
 if __name__ == "__main__":
-    if os.environ.get("SUNORECSYS_BENCHMARK_CHILD"):
-        print(json.dumps(build(int(sys.argv[sys.argv.index("--plays") + 1]))))
-    else:
-        main()
+    main()

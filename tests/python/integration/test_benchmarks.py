@@ -73,13 +73,19 @@ def test_the_benchmark_of_pages_runs_on_a_built_project(sample_project, tmp_path
         assert f"| {row['page']} | {row['kilobytes']:.0f} | 3 |" in shown
 
 
-@pytest.mark.large
-def test_benchmarks_simulate_and_build_by_themselves(tmp_path):
+def test_the_benchmark_of_weekly_builds_builds_two_weeks(tmp_path):
     file = tmp_path / "weekly.json"
-    shown = run("weekly_build", "--plays", 1500, "--json", file)
-    (built,) = json.loads(file.read_text())["runs"]
-    assert (built["listeners"], built["songs"]) == (30, 30)
-    assert "| 1,500 | 30 | 30 |" in shown
+    shown = run("weekly_build", "--plays", 1500, "--next-week", "--json", file)
+    first, second = json.loads(file.read_text())["runs"]
+    # a fiftieth of the plays again
+    assert [first["plays"], second["plays"]] == [1500, 1530]
+    for built in (first, second):
+        assert (built["listeners"], built["songs"]) == (30, 30)
+        assert f"| {built['plays']:,} | 30 | 30 |" in shown
+        assert "model.sunorecsys.release" in built["nodes"]
+
+
+def test_the_benchmark_of_peers_compares_them(tmp_path):
     file = tmp_path / "peers.json"
     shown = run("peers", "--plays", 1500, "--json", file)
     rows = json.loads(file.read_text())["rows"]
@@ -92,6 +98,18 @@ def test_benchmarks_simulate_and_build_by_themselves(tmp_path):
         assert row["seconds"] > 0
         assert row["peak_gb"] > 0
         assert f"| {row['what']} | {row['by']} | {row['seconds']:.1f} |" in shown
+
+
+def test_the_benchmark_of_neighbors_finds_them():
+    shown = run("neighbors", "--songs", 300, "--like", "audio_features")
+    for table in ("audio_vectors", "content_nearest", "prompt_neighbors"):
+        assert f"| `{table}` |" in shown
+    # few songs are all compared
+    assert "| recall of content | 1.0000 |" in shown
+
+
+@pytest.mark.large
+def test_the_serving_benchmark_simulates_and_builds_by_itself(tmp_path):
     file = tmp_path / "serving.json"
     sizes = ("--calls", 3, "--requests", 20, "--connections", 2)
     shown = run("serving", "--plays", 1500, *sizes, "--json", file)
