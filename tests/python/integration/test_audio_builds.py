@@ -1,6 +1,7 @@
 """Builds that listen: what audio changes, what is kept, and what could not be heard."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import clap_files
 import clips
 from conftest import Workspace, crowd, serving, song
-from sunorecsys import HybridRecommender, builds
+from sunorecsys import HybridRecommender
 from sunorecsys.encoders import ClapFiles, clap, sha256_of
 
 SONGS = 24
@@ -159,8 +160,12 @@ def test_quality_is_half_of_what_the_editor_says(built):
 @pytest.mark.catalogue("listening")
 def test_a_second_build_embeds_nothing_even_without_the_warehouse(built, tmp_path):
     twin = built.twin(tmp_path / "twin")
-    # the library of the first one, whose files have not changed
-    settings = with_audio(built)
+    settings = with_audio(twin)
+    # of the same size and age, but nothing in them can be listened to any more
+    for path in (twin.root / "library").iterdir():
+        about = path.stat()
+        path.write_bytes(bytes(about.st_size))
+        os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
     landed = twin.root / "landing" / "embeddings" / "audio"
     before = {path.name: path.stat().st_mtime_ns for path in landed.iterdir()}
     (twin.root / "warehouse" / "sunorecsys.duckdb").unlink()
@@ -169,11 +174,6 @@ def test_a_second_build_embeds_nothing_even_without_the_warehouse(built, tmp_pat
     assert "no clap_checkpoint is configured" in done.stderr
     release_id = json.loads(done.stdout)["release_id"]
     assert built.query("select release_id from build_info") == [(release_id,)]
-    steps = {
-        step["name"]: step
-        for step in builds.newest(twin.root / "landing" / "builds")["steps"]
-    }
-    assert steps["audio_vectors"]["seconds"] < 2
 
 
 @needs_clap
