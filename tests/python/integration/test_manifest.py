@@ -1,9 +1,11 @@
 """What the project promises about itself, read from dbt's manifest."""
 
 import json
+import re
 
 import pytest
 
+from conftest import ROOT
 from sunorecsys import tuning
 
 # exports may well know events before their songs; that must not stop a build
@@ -160,3 +162,12 @@ def test_tuning_judges_lists_that_have_the_weights_it_learned(manifest):
     between = {name.split(".")[2] for name in after & before}
     assert {"channel_weights", "blended_lists"} < between
     assert between - {"channel_weights"} <= set(tuning._BLEND)
+
+
+def test_no_yaml_file_reads_the_day_without_which_a_build_parses_them():
+    files = [
+        path for part in ("models", "seeds") for path in (ROOT / part).rglob("*.yml")
+    ]
+    assert len(files) > 10
+    for path in files:
+        assert not re.search(r"var\(\s*['\"]as_of", path.read_text("utf-8")), path
